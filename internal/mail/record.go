@@ -1,0 +1,124 @@
+package mail
+
+import "time"
+
+// RecordID is the short id under which commands and logs name a journal record.
+type RecordID int64
+
+// Outcome is what was judged of a message (semantics 3).
+type Outcome string
+
+const (
+	Pending    Outcome = "pending"    // listed, not yet judged
+	Unmatched  Outcome = "unmatched"  // no rule wants it
+	NearMiss   Outcome = "near_miss"  // a rule wants the sender, a mask refused every file
+	Baseline   Outcome = "baseline"   // older than first_run at the first poll
+	Paused     Outcome = "paused"     // wanted by something disabled
+	Superseded Outcome = "superseded" // a newer list of that name is out already
+	Saved      Outcome = "saved"
+	Failed     Outcome = "failed" // tried again at Record.Next
+	Held       Outcome = "held"   // needs a person
+	Dismissed  Outcome = "dismissed"
+)
+
+// Deletion is how far a message's deletion on the server has come.
+type Deletion string
+
+const (
+	DeletionNone         Deletion = "none"
+	DeletionIntended     Deletion = "intended"     // journalled before it was asked for
+	DeletionAcknowledged Deletion = "acknowledged" // the server confirmed
+	DeletionGone         Deletion = "gone"         // a later complete listing lacks it
+	DeletionIgnored      Deletion = "ignored"      // confirmed three times and still listed
+)
+
+// Record is the journal's record of one message in one folder of one mailbox.
+type Record struct {
+	ID         RecordID
+	Mailbox    string
+	Generation int  // 0; counts up where the server used an id again for another message
+	Envelope        // Ref, header, sizes. Ref.Num belongs to the session that just listed it
+	Inspected  bool // the header is on record
+
+	FirstSeen   time.Time
+	AtFirstPoll bool // was there when the folder was first polled, or reconciled after a reset
+	Listed      bool // in the last listing
+	Outcome     Outcome
+	Reason      string // why: for held, failed, near_miss, baseline …
+	Leftover    bool   // saved, but a mask refused one of its attachments
+	RulesHash   string // of the rules it was judged by
+	Parts       []PartNote
+
+	Failures int       // counted failures; after the fifth the record is held
+	Losses   int       // sessions lost with this message in hand; two are one failure
+	Next     time.Time // failed: not before
+	Solo     bool      // to be fetched alone: a batch with it was lost
+	Forced   bool      // a person asked for it by retry: limits that held it do not apply
+	Kept     string    // name of the raw message below state_dir/held; "" if none
+
+	Deletion      Deletion
+	DeletionSince time.Time // of the first intention
+	Ignored       int       // how often an acknowledged deletion was found listed again
+
+	JudgedAt time.Time // when the present outcome was reached
+}
+
+// Age is the time that retention and first_run reckon a message's age from: the server's word if it is plausible,
+// else when it was first seen. Mail that was not there at the first poll is never older than when it was first seen.
+func (r Record) Age() time.Time {
+	t := PlausibleReceived(r.Received, r.FirstSeen)
+	if !r.AtFirstPoll && t.Before(r.FirstSeen) {
+		return r.FirstSeen
+	}
+	return t
+}
+
+// PlausibleReceived returns received unless it is missing, over 24 h after seen, or before 1995; then seen.
+func PlausibleReceived(received, seen time.Time) time.Time {
+	if received.Year() < 1995 || received.After(seen.Add(24*time.Hour)) {
+		return seen
+	}
+	return received
+}
+
+// PartNote is what the journal keeps of an attachment, whether taken or not.
+type PartNote struct {
+	Path    string `json:"path"`
+	Name    string `json:"name"`
+	RawName string `json:"raw_name,omitempty"`
+	Type    string `json:"type,omitempty"`
+	Rule    string `json:"rule,omitempty"`   // the rule that takes it
+	Reason  string `json:"reason,omitempty"` // why none does
+}
+
+// Judgement is the outcome of judging one message.
+type Judgement struct {
+	Outcome   Outcome
+	Reason    string
+	Leftover  bool
+	RulesHash string
+	Parts     []PartNote // nil: leave what is on record
+}
+
+// FirstRun says how far back the first poll imports.
+type FirstRun struct {
+	All   bool
+	None  bool
+	Age   time.Duration // neither All nor None and Since zero: this far back
+	Since time.Time
+}
+
+// Cutoff returns the time before which mail is baseline, reckoned from the first contact with the folder. The zero
+// time means that nothing is.
+func (f FirstRun) Cutoff(contact time.Time) time.Time {
+	switch {
+	case f.All:
+		return time.Time{}
+	case f.None:
+		return contact
+	case !f.Since.IsZero():
+		return f.Since
+	default:
+		return contact.Add(-f.Age)
+	}
+}
