@@ -70,6 +70,9 @@ var (
 	ErrNoRecord = errors.New("no such record")
 	// ErrNameTaken: another message's pending intent has reserved this final name.
 	ErrNameTaken = errors.New("name is taken")
+	// ErrStagedLost: a journalled staged file is damaged, or was staged in an import directory that is no longer the
+	// journal's. It will never be published: the intent must be given up and the message fetched again.
+	ErrStagedLost = errors.New("staged file is lost")
 	// ErrStopping ends a pass between two messages because the daemon stops.
 	ErrStopping = errors.New("stopping")
 )

@@ -110,3 +110,10 @@ type Deleted struct {
 	State DeleteState
 	Err   error
 }
+
+// DeleteAnswer is what the journal is told of one deletion.
+type DeleteAnswer struct {
+	ID    RecordID
+	State DeleteState
+	Why   string // the server's or our words where it was not deleted
+}

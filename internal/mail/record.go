@@ -83,12 +83,13 @@ func PlausibleReceived(received, seen time.Time) time.Time {
 
 // PartNote is what the journal keeps of an attachment, whether taken or not.
 type PartNote struct {
-	Path    string `json:"path"`
-	Name    string `json:"name"`
-	RawName string `json:"raw_name,omitempty"`
-	Type    string `json:"type,omitempty"`
-	Rule    string `json:"rule,omitempty"`   // the rule that takes it
-	Reason  string `json:"reason,omitempty"` // why none does
+	Path       string `json:"path"`
+	Name       string `json:"name"`
+	RawName    string `json:"raw_name,omitempty"`
+	Type       string `json:"type,omitempty"`
+	Referenced bool   `json:"referenced,omitempty"` // the HTML shows it
+	Rule       string `json:"rule,omitempty"`       // the rule that takes it
+	Reason     string `json:"reason,omitempty"`     // why none does
 }
 
 // Judgement is the outcome of judging one message.

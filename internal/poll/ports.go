@@ -70,8 +70,8 @@ type Listings interface {
 
 // Judgements are the outcomes that save nothing.
 type Judgements interface {
-	// Judge stores an outcome other than saved, failed and held.
-	Judge(ctx context.Context, id mail.RecordID, j mail.Judgement, now time.Time) error
+	// Judge stores an outcome other than saved, failed and held, of many messages in one transaction.
+	Judge(ctx context.Context, ids []mail.RecordID, j mail.Judgement, now time.Time) error
 	// Fail counts a failure: next try after 5 m, 30 m, 2 h, 8 h, 24 h; the fifth makes it held. It returns the record.
 	Fail(ctx context.Context, id mail.RecordID, why string, now time.Time) (mail.Record, error)
 	// Hold stores that the message needs a person; kept is the raw message's name under held/, "" if there is none.
@@ -97,6 +97,9 @@ type Publications interface {
 	Newest(ctx context.Context, dir, name string) (time.Time, error)
 	// Saved ends an intent: the files as given (published, duplicate, superseded) and the judgement.
 	Saved(ctx context.Context, id mail.RecordID, files []mail.File, j mail.Judgement, now time.Time) error
+	// Abandon gives up an intent whose staged files are lost: what was published of it is recorded, what is still
+	// intended loses its receipt, and the message is pending again.
+	Abandon(ctx context.Context, id mail.RecordID, files []mail.File, why string, now time.Time) error
 }
 
 // Retention is the journal's side of deleting mail.
@@ -108,9 +111,9 @@ type Retention interface {
 	SetPolicy(ctx context.Context, s mail.FolderState) error
 	// Deleting journals the intention to delete, before it is asked for.
 	Deleting(ctx context.Context, ids []mail.RecordID, now time.Time) error
-	// Deleted stores the answer: done → acknowledged; absent → stays intended, the next complete listing tells;
+	// Deleted stores the answers, all in one transaction: done → acknowledged; absent → stays intended, the next complete listing tells;
 	// marked, unknown → stays intended; refused, mismatch → none, with the reason as a step.
-	Deleted(ctx context.Context, id mail.RecordID, state mail.DeleteState, why string, now time.Time) error
+	Deleted(ctx context.Context, answers []mail.DeleteAnswer, now time.Time) error
 }
 
 // Import is the import directory and the folder of held raw messages. Its errors have class mail.Storage.

@@ -1,0 +1,38 @@
+# Every target works on a fresh machine with Go, git and make; what the tests need besides is installed by `make test`.
+
+GO          ?= go
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 10s
+# The commit is recorded in the binary for `pricefetch version` and as the earliest plausible time.
+BUILD       := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags='-s -w'
+
+.DEFAULT_GOAL := help
+.PHONY: help build dist demo test lint fuzz clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/pricefetch, a static binary for this machine
+	$(BUILD) -o bin/pricefetch ./cmd/pricefetch
+
+dist: ## build static binaries for linux/amd64 and linux/arm64 into dist/
+	GOOS=linux GOARCH=amd64 $(BUILD) -o dist/pricefetch-linux-amd64 ./cmd/pricefetch
+	GOOS=linux GOARCH=arm64 $(BUILD) -o dist/pricefetch-linux-arm64 ./cmd/pricefetch
+
+demo: ## run the daemon on an embedded mailbox; the files are left in demo/import/
+	@$(GO) run ./cmd/pricefetch-demo
+
+test: ## install what the tests need (C compiler, Dovecot), then run all of them under the race detector
+	.ci/install-test-deps
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 20m ./...
+
+lint: ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l cmd internal) && if [ -n "$$unformatted" ]; then echo "not formatted, run gofmt -w:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+fuzz: ## run every fuzz target for FUZZTIME (default 10s) each
+	GO=$(GO) .ci/fuzz $(FUZZTIME)
+
+clean: ## remove what was built and what the demo left
+	rm -rf bin dist demo/import demo/state

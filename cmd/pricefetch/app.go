@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pricefetch/internal/config"
+	"pricefetch/internal/daemon"
+	"pricefetch/internal/journal"
+)
+
+// app is what every command shares: the global flags and the streams.
+type app struct {
+	out, err io.Writer
+
+	configPath string
+	logFormat  string
+	logLevel   string
+	output     string
+}
+
+const defaultConfig = "/etc/pricefetch/pricefetch.yaml"
+
+// globals declares the global flags; each can also be set as PRICEFETCH_… in the environment.
+func (a *app) globals(root *cobra.Command) {
+	f := root.PersistentFlags()
+	f.StringVar(&a.configPath, "config", env("CONFIG", defaultConfig), "configuration `file`")
+	f.StringVar(&a.logFormat, "log-format", env("LOG_FORMAT", "text"), "`text` or json")
+	f.StringVar(&a.logLevel, "log-level", env("LOG_LEVEL", "info"), "debug, `info`, warn or error")
+	f.StringVar(&a.output, "output", env("OUTPUT", "table"), "`table` or json")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.checkGlobals() }
+}
+
+// env is a flag's default from the environment.
+func env(name, otherwise string) string {
+	if v, ok := os.LookupEnv("PRICEFETCH_" + name); ok {
+		return v
+	}
+	return otherwise
+}
+
+func (a *app) checkGlobals() error {
+	if a.output != "table" && a.output != "json" {
+		return usageError{fmt.Errorf("--output %q: expected table or json", a.output)}
+	}
+	if a.logFormat != "text" && a.logFormat != "json" {
+		return usageError{fmt.Errorf("--log-format %q: expected text or json", a.logFormat)}
+	}
+	if _, err := a.level(); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (a *app) level() (slog.Level, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(a.logLevel)); err != nil {
+		return l, usageError{fmt.Errorf("--log-level %q: expected debug, info, warn or error", a.logLevel)}
+	}
+	return l, nil
+}
+
+// logger writes to standard error. Under systemd each line begins with its priority, so that journalctl -p works.
+func (a *app) logger() *slog.Logger {
+	level, err := a.level()
+	if err != nil {
+		level = slog.LevelInfo
+	}
+	if a.logFormat == "json" {
+		return slog.New(slog.NewJSONHandler(a.err, &slog.HandlerOptions{Level: level}))
+	}
+	if os.Getenv("JOURNAL_STREAM") != "" {
+		return slog.New(&journalHandler{out: a.err, level: level, mu: new(sync.Mutex)})
+	}
+	return slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))
+}
+
+// load reads the configuration and prints what is allowed but unwise.
+func (a *app) load() (*config.Config, error) {
+	c, err := config.Load(a.configPath, daemon.Checks())
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, usageError{fmt.Errorf("%w; name another one with --config", err)}
+		}
+		return nil, err
+	}
+	return c, nil
+}
+
+func (a *app) warn(c *config.Config) {
+	for _, w := range c.Warnings {
+		fmt.Fprintln(a.err, "warning:", w)
+	}
+}
+
+// daemonOptions is the house that the commands build.
+func (a *app) daemonOptions(c *config.Config) daemon.Options {
+	level, _ := a.level()
+	return daemon.Options{Config: c, Log: a.logger(), Now: time.Now, Built: built(), Trace: level <= slog.LevelDebug}
+}
+
+// reading opens the journal beside a daemon that may be running. Nothing is written.
+func (a *app) reading(ctx context.Context) (*config.Config, *journal.Journal, error) {
+	c, err := a.load()
+	if err != nil {
+		return nil, nil, err
+	}
+	path := filepath.Join(c.StateDir, "journal.db")
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return nil, nil, fmt.Errorf("no journal in %s yet: nothing was polled; start with: pricefetch once", c.StateDir)
+	}
+	j, err := journal.OpenReadOnly(ctx, path)
+	return c, j, err
+}
+
+// ask hands a request to the running daemon, or does it in this process if there is none, and prints the answer.
+func (a *app) ask(ctx context.Context, req daemon.Request) error {
+	c, err := a.load()
+	if err != nil {
+		return err
+	}
+	answer, err := daemon.Ask(ctx, c.StateDir, req)
+	if errors.Is(err, daemon.ErrNoDaemon) {
+		answer, err = a.act(ctx, c, req)
+	}
+	if err != nil {
+		return err
+	}
+	if a.output == "json" {
+		if err := a.json(answer); err != nil {
+			return err
+		}
+	} else {
+		for _, line := range answer.Lines {
+			fmt.Fprintln(a.out, line)
+		}
+	}
+	switch {
+	case answer.Error == "":
+		return nil
+	case answer.Fault:
+		return usageError{errors.New(answer.Error)}
+	default:
+		return partError{strings.TrimSpace(answer.Error)}
+	}
+}
+
+// act carries a request out in this process, under the lock.
+func (a *app) act(ctx context.Context, c *config.Config, req daemon.Request) (daemon.Answer, error) {
+	if req.Action == daemon.ActReload {
+		return daemon.Answer{}, errors.New("no daemon is running: nothing to reload")
+	}
+	d, err := daemon.Open(ctx, a.daemonOptions(c))
+	if err != nil {
+		return daemon.Answer{}, err
+	}
+	return d.Do(ctx, req), d.Close()
+}

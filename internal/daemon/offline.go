@@ -1,0 +1,141 @@
+package daemon
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"pricefetch/internal/config"
+	"pricefetch/internal/mail"
+	"pricefetch/internal/mailbox"
+	"pricefetch/internal/match"
+	"pricefetch/internal/mimepart"
+	"pricefetch/internal/poll"
+	"pricefetch/internal/save"
+)
+
+// Inspect logs in to a mailbox for `check --connect` and tells what is there.
+func Inspect(ctx context.Context, m config.Mailbox) (mailbox.Report, error) {
+	return mailbox.Inspect(ctx, SessionOptions(m, true))
+}
+
+// TryImport does in every directory that a rule saves to what publishing will do there. faults are what keeps it from
+// working, notes what an operator should know.
+func TryImport(c *config.Config) (notes []string, faults []error) {
+	gid, err := groupID(c.Group)
+	if err != nil {
+		return nil, []error{err}
+	}
+	dir, err := save.Open(save.Options{
+		ImportDir: c.ImportDir, StateDir: c.StateDir, JournalID: "check", FileMode: c.FileMode, DirMode: c.DirMode, GID: gid,
+		MinFree: c.Limits.MinFree,
+	}, "")
+	if err != nil {
+		return nil, []error{err}
+	}
+	var dirs []string
+	for _, r := range c.Rules {
+		dirs = append(dirs, r.SaveTo)
+	}
+	slices.Sort(dirs)
+	dirs = slices.Compact(dirs)
+	if faults = dir.Try(dirs); len(faults) > 0 {
+		return nil, faults
+	}
+	for _, d := range dir.Unexclusive(dirs) {
+		notes = append(notes, fmt.Sprintf("save_to %q: its file system cannot refuse to replace; absence is checked before each rename instead", d))
+	}
+	return notes, nil
+}
+
+// Explanation is the decision about one message file.
+type Explanation struct {
+	Envelope mail.Envelope
+	Interest match.Interest
+	Parts    []PartDecision
+}
+
+// PartDecision is the decision about one of its attachments.
+type PartDecision struct {
+	Part     mail.Part
+	Decision match.Decision
+	Dir      string // below import_dir, where a rule takes it
+	Name     string // made safe
+}
+
+// Explain judges a raw message as if it lay in the named mailbox; "" is any.
+func Explain(ctx context.Context, c *config.Config, mailboxName, path string) (Explanation, error) {
+	rules, err := Rules(c)
+	if err != nil {
+		return Explanation{}, err
+	}
+	if mailboxName != "" {
+		rules = rules.For(mailboxName)
+	}
+	head, err := header(path)
+	if err != nil {
+		return Explanation{}, err
+	}
+	e := &explainer{rules: rules, to: destinations(c.Rules), out: Explanation{Envelope: head, Interest: rules.Sender(head)}}
+	kept := mailbox.Kept(mail.Ref{}, func() (io.ReadCloser, error) { return os.Open(path) })
+	if err := kept.Fetch(ctx, []mail.Ref{{}}, e); err != nil {
+		return e.out, fmt.Errorf("read %s: %w", path, err)
+	}
+	if e.err != nil {
+		return e.out, fmt.Errorf("read %s: %w", path, e.err)
+	}
+	return e.out, nil
+}
+
+// header reads the envelope of a message file.
+func header(path string) (mail.Envelope, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return mail.Envelope{}, err
+	}
+	defer f.Close()
+	head, err := mimepart.ReadHeader(bufio.NewReader(f), 0)
+	if err != nil {
+		return mail.Envelope{}, fmt.Errorf("read %s: %w", path, err)
+	}
+	return mimepart.Envelope(head), nil
+}
+
+// explainer is a handler that asks the rules and takes nothing.
+type explainer struct {
+	rules *match.Rules
+	to    func(string) poll.Destination
+	out   Explanation
+	err   error
+}
+
+func (e *explainer) Want(_ mail.Ref, p mail.Part) bool {
+	if p.IsRoot() || !p.Attachment {
+		return false
+	}
+	d := PartDecision{Part: p, Decision: e.rules.File(e.out.Envelope, p), Name: save.SafeName(p.Name)}
+	if d.Decision.Rule != "" {
+		d.Dir = e.to(d.Decision.Rule).Dir
+	}
+	e.out.Parts = append(e.out.Parts, d)
+	return false
+}
+
+func (e *explainer) Part(mail.Ref, mail.Part, io.Reader) error { return nil }
+
+func (e *explainer) Done(_ mail.Ref, err error) error {
+	e.err = errors.Join(e.err, err)
+	return nil
+}
+
+// Target is where, and under which safe name, a rule saves a file of that name; "" where no rule takes it.
+func Target(c *config.Config, rule, file string) (dir, name string) {
+	if rule == "" {
+		return "", ""
+	}
+	return destinations(c.Rules)(rule).Dir, save.SafeName(file)
+}

@@ -1,0 +1,182 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"pricefetch/internal/mail"
+)
+
+// toleratedIgnored is how often a confirmed deletion may turn out not to have happened before it is given up.
+const toleratedIgnored = 3
+
+// Inspected stores headers. A record whose identity was in doubt stays itself if the fingerprint is the same, with
+// the size that the server states now: a deletion that the server had confirmed then counts as ignored, at the
+// third time for good, and the mailbox as not honouring deletion. Otherwise the id belongs to another message now,
+// which becomes a pending record of the next generation. Returned are the records as they now are, in the order given.
+func (j *Journal) Inspected(ctx context.Context, in []mail.Inspection, now time.Time) ([]mail.Record, error) {
+	out := make([]mail.Record, len(in))
+	err := j.write(ctx, "store headers", func(tx *sql.Tx) error {
+		for i, one := range in {
+			r, err := record(ctx, tx, one.Record.ID)
+			if err != nil {
+				return err
+			}
+			switch e := one.Envelope; {
+			case !r.Inspected:
+				r, err = storeHeader(ctx, tx, r, e)
+			case r.Fingerprint == e.Fingerprint:
+				r, err = sameMessage(ctx, tx, r, e, now)
+			default:
+				r, err = nextGeneration(ctx, tx, r, e, now)
+			}
+			if err != nil {
+				return err
+			}
+			r.Num = one.Record.Num
+			out[i] = r
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range out {
+		if r.ID != in[i].Record.ID {
+			j.addSight(r)
+		}
+	}
+	return out, nil
+}
+
+// storeHeader puts the header on record. A size that neither the header nor a listing stated stays unknown.
+func storeHeader(ctx context.Context, tx *sql.Tx, r mail.Record, e mail.Envelope) (mail.Record, error) {
+	e.Ref = r.Ref
+	if e.Size < 0 {
+		e.Size = r.Size
+	}
+	r.Envelope, r.Inspected = e, true
+	_, err := tx.ExecContext(ctx, `UPDATE record SET inspect = 0, inspected = 1, size = ?, senders = ?, subject = ?, date = ?,
+		message_id = ?, received = ?, fingerprint = ?, age = ? WHERE id = ?`,
+		e.Size, joinSenders(e.From), e.Subject, millis(e.Date), e.MessageID, millis(e.Received), e.Fingerprint,
+		r.Age().UnixMilli(), r.ID)
+	return r, err
+}
+
+// sameMessage settles a doubt: the message is the one on record.
+func sameMessage(ctx context.Context, tx *sql.Tx, r mail.Record, e mail.Envelope, now time.Time) (mail.Record, error) {
+	step := ""
+	switch r.Deletion {
+	case mail.DeletionAcknowledged:
+		r.Ignored++
+		r.Deletion = mail.DeletionNone
+		step = "still on the server although it confirmed the deletion"
+		if r.Ignored >= toleratedIgnored {
+			r.Deletion = mail.DeletionIgnored
+			step += "; given up: the server does not honour deletion"
+			if _, err := tx.ExecContext(ctx, "UPDATE mailbox SET not_honoured = 1 WHERE name = ?", r.Mailbox); err != nil {
+				return r, err
+			}
+		}
+	case mail.DeletionGone:
+		r.Deletion, r.DeletionSince = mail.DeletionNone, time.Time{}
+		step = "the same message as before, back on the server"
+	}
+	// listed_size is what the last listing stated, size what this record last stood for.
+	if e.Size >= 0 {
+		r.Size = e.Size
+	} else if err := tx.QueryRowContext(ctx, "SELECT CASE WHEN listed_size < 0 THEN size ELSE listed_size END FROM record WHERE id = ?", r.ID).Scan(&r.Size); err != nil {
+		return r, err
+	}
+	_, err := tx.ExecContext(ctx, "UPDATE record SET inspect = 0, size = ?, deletion = ?, deletion_since = ?, ignored = ? WHERE id = ?",
+		r.Size, r.Deletion, millis(r.DeletionSince), r.Ignored, r.ID)
+	if err != nil || step == "" {
+		return r, err
+	}
+	return r, addStep(ctx, tx, r.ID, now, "%s", step)
+}
+
+// nextGeneration makes a record for another message under a used id. The old one is no longer listed; it is gone
+// only if the ids can be trusted otherwise.
+func nextGeneration(ctx context.Context, tx *sql.Tx, old mail.Record, e mail.Envelope, now time.Time) (mail.Record, error) {
+	f, _, err := folderRow(ctx, tx, old.Mailbox, old.Folder)
+	if err != nil {
+		return mail.Record{}, err
+	}
+	if f.complete && f.reset == "" {
+		old.Deletion = mail.DeletionGone
+	}
+	firstPoll := 0
+	if !f.FirstPollDone {
+		firstPoll = f.firstPoll
+	}
+	res, err := tx.ExecContext(ctx, `INSERT INTO record (folder, scope, uid, generation, listed, listed_size, size, first_seen, first_poll, age)
+		SELECT folder, scope, uid, generation + 1, listed, listed_size, listed_size, ?, ?, ? FROM record WHERE id = ?`,
+		now.UnixMilli(), firstPoll, now.UnixMilli(), old.ID)
+	if err != nil {
+		return mail.Record{}, err
+	}
+	id, err := res.LastInsertId()
+	if err != nil {
+		return mail.Record{}, err
+	}
+	if _, err := tx.ExecContext(ctx, "UPDATE record SET listed = 0, inspect = 0, deletion = ? WHERE id = ?", old.Deletion, old.ID); err != nil {
+		return mail.Record{}, err
+	}
+	if err := addStep(ctx, tx, old.ID, now, "the server uses its id for another message now: message %d", id); err != nil {
+		return mail.Record{}, err
+	}
+	if err := addStep(ctx, tx, mail.RecordID(id), now, "found under the id of message %d", old.ID); err != nil {
+		return mail.Record{}, err
+	}
+	r, err := record(ctx, tx, mail.RecordID(id))
+	if err != nil {
+		return mail.Record{}, err
+	}
+	return storeHeader(ctx, tx, r, e)
+}
+
+// EndFirstPoll judges in one transaction what a folder's first poll, or the pass after a reset, found: its pending
+// records whose Age is before first.Cutoff(contact) become baseline. It returns how many. As long as the last
+// listing was empty or incomplete, or a header is missing, it does nothing and the first poll goes on
+// (mail.FolderState.FirstPollDone tells).
+func (j *Journal) EndFirstPoll(ctx context.Context, mailbox, folder string, first mail.FirstRun, now time.Time) (int, error) {
+	count := 0
+	err := j.write(ctx, "end first poll of "+place(mailbox, folder), func(tx *sql.Tx) error {
+		f, ok, err := folderRow(ctx, tx, mailbox, folder)
+		if err != nil || !ok || f.FirstPollDone || !f.complete || f.Listed == 0 {
+			return err
+		}
+		var missing int
+		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM record INDEXED BY record_inspect WHERE folder = ? AND inspect = 1 AND listed > 0", f.id).Scan(&missing); err != nil || missing > 0 {
+			return err
+		}
+		if cutoff := first.Cutoff(f.Contact); !cutoff.IsZero() {
+			if count, err = baseline(ctx, tx, f, cutoff, now); err != nil {
+				return err
+			}
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE folder SET first_done = 1, reset = '' WHERE id = ?", f.id)
+		return err
+	})
+	return count, err
+}
+
+// baseline judges the pending records of the present first poll. Pending mail that was on record before a reset
+// goes on, whatever its age, and so does what a person asked for.
+func baseline(ctx context.Context, tx *sql.Tx, f folder, cutoff, now time.Time) (int, error) {
+	const which = " WHERE folder = ? AND outcome = 'pending' AND listed > 0 AND first_poll = ? AND forced = 0 AND age < ?"
+	reason := "older than first_run: received before " + cutoff.UTC().Format(time.RFC3339)
+	if _, err := tx.ExecContext(ctx, "INSERT INTO step (record, at, text) SELECT id, ?, ? FROM record INDEXED BY record_outcome"+which,
+		now.UnixMilli(), "baseline, not imported: "+reason, f.id, f.firstPoll, cutoff.UnixMilli()); err != nil {
+		return 0, err
+	}
+	res, err := tx.ExecContext(ctx, "UPDATE record INDEXED BY record_outcome SET outcome = 'baseline', reason = ?, judged_at = ?"+which,
+		reason, now.UnixMilli(), f.id, f.firstPoll, cutoff.UnixMilli())
+	if err != nil {
+		return 0, err
+	}
+	n, err := res.RowsAffected()
+	return int(n), err
+}

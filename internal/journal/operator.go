@@ -1,0 +1,179 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"pricefetch/internal/mail"
+)
+
+var errNoFolder = errors.New("no such folder on record: it was never polled")
+
+// clockTolerance is how far the clock may run behind a mailbox's newest pass (semantics 4).
+const clockTolerance = 5 * time.Minute
+
+// Approved is what approve released in one folder.
+type Approved struct {
+	Folder string
+	Count  int // messages that may now be deleted
+}
+
+// Approve releases exactly the plans of deletion that wait in the mailbox's folders, and settles their policies.
+// It is an error if none waits.
+func (j *Journal) Approve(ctx context.Context, mailbox string, now time.Time) ([]Approved, error) {
+	var out []Approved
+	err := j.write(ctx, "approve "+mailbox, func(tx *sql.Tx) error {
+		folders, err := folderRows(ctx, tx, mailbox)
+		if err != nil {
+			return err
+		}
+		for _, f := range folders {
+			if f.Waiting == nil {
+				continue
+			}
+			out = append(out, Approved{Folder: f.Folder, Count: len(f.Waiting.IDs)})
+			for _, id := range f.Waiting.IDs {
+				if err := addStep(ctx, tx, id, now, "deletion approved, with the plan of %s", f.Waiting.Made.UTC().Format(time.RFC3339)); err != nil {
+					return err
+				}
+			}
+			f.Released, f.Waiting, f.Settled = f.Waiting.IDs, nil, mail.SettledApproved
+			if err := storePolicy(ctx, tx, f.id, f.FolderState); err != nil {
+				return err
+			}
+		}
+		if len(out) == 0 {
+			return errors.New("no plan of deletion waits for approval")
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ApproveClock says that the clock is right now: deletion by age is no longer suspended, and a later clock reading
+// on record no longer counts. It releases no plan. It returns why deletion was suspended.
+func (j *Journal) ApproveClock(ctx context.Context, mailbox string, now time.Time) (why string, err error) {
+	err = j.write(ctx, "approve clock of "+mailbox, func(tx *sql.Tx) error {
+		m, err := mailboxState(ctx, tx, mailbox)
+		if err != nil {
+			return err
+		}
+		why = m.AgeSuspended
+		behind := m.Newest.Sub(now)
+		if why == "" && behind <= clockTolerance {
+			return errors.New("deletion by age is not suspended")
+		}
+		if why == "" {
+			why = fmt.Sprintf("a pass ran when the clock was %s later", behind.Round(time.Minute))
+		}
+		m.AgeSuspended, m.Newest = "", now
+		return storeMailbox(ctx, tx, m)
+	})
+	return why, err
+}
+
+// Retry makes a held or failed message pending again; limits that held it do not apply then. It returns the record.
+func (j *Journal) Retry(ctx context.Context, id mail.RecordID, now time.Time) (r mail.Record, err error) {
+	err = j.write(ctx, fmt.Sprintf("retry message %d", id), func(tx *sql.Tx) error {
+		if r, err = settleable(ctx, tx, id); err != nil {
+			return err
+		}
+		if r.Outcome != mail.Held && r.Outcome != mail.Failed {
+			return fmt.Errorf("it is %s; only held and failed messages are tried again", r.Outcome)
+		}
+		if !r.Listed && r.Kept == "" {
+			return errors.New("the server no longer has it and its raw message was not kept")
+		}
+		if err := settle(ctx, tx, r, mail.Judgement{Outcome: mail.Pending, Reason: "retry", RulesHash: r.RulesHash}, now); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "UPDATE record SET forced = 1, failures = 0, losses = 0, solo = 0 WHERE id = ?", id); err != nil {
+			return err
+		}
+		r, err = record(ctx, tx, id)
+		return err
+	})
+	return r, err
+}
+
+// Dismiss notes that a person does not want the message; it is then deleted by age only. Of a saved message with
+// an attachment left over it removes that mark. It returns the record.
+func (j *Journal) Dismiss(ctx context.Context, id mail.RecordID, now time.Time) (r mail.Record, err error) {
+	err = j.write(ctx, fmt.Sprintf("dismiss message %d", id), func(tx *sql.Tx) error {
+		if r, err = settleable(ctx, tx, id); err != nil {
+			return err
+		}
+		g := mail.Judgement{Outcome: mail.Dismissed, RulesHash: r.RulesHash}
+		switch r.Outcome {
+		case mail.Held, mail.Failed, mail.NearMiss, mail.Unmatched, mail.Paused, mail.Pending:
+			g.Reason = "was " + string(r.Outcome)
+		case mail.Saved:
+			if !r.Leftover {
+				return errors.New("it is saved and nothing of it is left over")
+			}
+			g.Outcome, g.Reason = mail.Saved, "the attachment left over is not wanted"
+		default:
+			return fmt.Errorf("it is %s: there is nothing to dismiss", r.Outcome)
+		}
+		if err := settle(ctx, tx, r, g, now); err != nil {
+			return err
+		}
+		r, err = record(ctx, tx, id)
+		return err
+	})
+	return r, err
+}
+
+// Rescan has the mailbox's listed messages received since then judged again, however old: unmatched and near
+// misses and, because a person asks for it, baseline become pending; saved ones with an attachment left over stay
+// saved and are judged again in the next pass. want narrows it to messages, by their header; nil wants all. It
+// returns how many will be judged.
+func (j *Journal) Rescan(ctx context.Context, mailbox string, since time.Time, want func(mail.Record) bool, now time.Time) (int, error) {
+	count := 0
+	err := j.write(ctx, "rescan "+mailbox, func(tx *sql.Tx) error {
+		folders, err := folderRows(ctx, tx, mailbox)
+		if err != nil {
+			return err
+		}
+		if len(folders) == 0 {
+			return errors.New("mailbox has no messages on record: it was never polled")
+		}
+		for _, f := range folders {
+			list, err := records(ctx, tx, selectVia("record_listed")+`WHERE r.folder = ? AND r.listed > 0 AND r.age >= ? AND r.deletion IN ('none', 'intended')
+				AND (r.outcome IN ('unmatched', 'near_miss', 'baseline') OR (r.outcome = 'saved' AND r.leftover = 1))`, f.id, since.UnixMilli())
+			if err != nil {
+				return err
+			}
+			for _, r := range list {
+				if want != nil && !want(r) {
+					continue
+				}
+				if err := judgeAgain(ctx, tx, r, now); err != nil {
+					return err
+				}
+				count++
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return count, nil
+}
+
+func judgeAgain(ctx context.Context, tx *sql.Tx, r mail.Record, now time.Time) error {
+	if r.Outcome != mail.Saved {
+		return settle(ctx, tx, r, mail.Judgement{Outcome: mail.Pending, Reason: "rescan, was " + string(r.Outcome)}, now)
+	}
+	if _, err := tx.ExecContext(ctx, "UPDATE record SET rejudge = 1 WHERE id = ?", r.ID); err != nil {
+		return err
+	}
+	return addStep(ctx, tx, r.ID, now, "rescan: to be judged again")
+}

@@ -1,0 +1,176 @@
+package journal
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"pricefetch/internal/mail"
+)
+
+func TestResetReason(t *testing.T) {
+	here := folder{FolderState: mail.FolderState{Scope: "7"}, account: account}
+	moved := account
+	moved.Host = "mail.example.ru"
+	upper := account
+	upper.Host = "IMAP.Example.ru"
+	tests := map[string]struct {
+		account mail.Account
+		scope   string
+		recall  recall
+		want    string
+	}{
+		"nothing happened":               {account, "7", recall{30, 30, 0, true}, ""},
+		"host in another case":           {upper, "7", recall{30, 30, 0, true}, ""},
+		"another host":                   {moved, "7", recall{30, 30, 0, true}, "account"},
+		"another host, incomplete":       {moved, "7", recall{30, 0, 0, false}, "account"},
+		"another UIDVALIDITY":            {account, "8", recall{}, "UIDVALIDITY changed from 7 to 8"},
+		"a fifth of 20 left":             {account, "7", recall{20, 4, 50, true}, ""},
+		"less than a fifth of 20 left":   {account, "7", recall{20, 3, 50, true}, "only 3 of the 20"},
+		"less than a fifth, no others":   {account, "7", recall{21, 4, 0, true}, "only 4 of the 21"},
+		"none of 20, mailbox empty":      {account, "7", recall{20, 0, 0, true}, "only 0 of the 20"},
+		"one of 19 left":                 {account, "7", recall{19, 1, 50, true}, ""},
+		"none of 19 left, others listed": {account, "7", recall{19, 0, 1, true}, "only 0 of the 19"},
+		"none of 19 left, mailbox empty": {account, "7", recall{19, 0, 0, true}, ""},
+		"nothing was known":              {account, "7", recall{0, 0, 9, true}, ""},
+		"incomplete listing":             {account, "7", recall{90, 0, 9, false}, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := resetReason(here, tt.account, tt.scope, tt.recall)
+			if (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
+				t.Errorf("reason %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestReset lists 25 ids of which some were judged, has them reset, and looks at the pass that follows.
+func TestReset(t *testing.T) {
+	renumbered := func(scope string, ids ...string) mail.Listing {
+		l := listing(ids...)
+		l.Scope, l.Next.Scope = scope, scope
+		for i := range l.Refs {
+			l.Refs[i].Scope = scope
+		}
+		return l
+	}
+	tests := map[string]struct {
+		list    mail.Listing
+		moved   bool
+		reset   string
+		inspect int
+		contact time.Duration // since the last finished pass
+	}{
+		"UIDVALIDITY":           {renumbered("2", numbered(1, 25)...), false, "UIDVALIDITY changed from 1 to 2", 25, 0},
+		"new ids, four left":    {listing(numbered(22, 60)...), false, "only 4 of the 25", 39, 0},
+		"another account":       {listing(numbered(1, 25)...), true, "account changed", 25, time.Hour},
+		"five left is no reset": {listing(numbered(21, 60)...), false, "", 35, 0},
+		"mailbox emptied":       {listing(), false, "only 0 of the 25", 0, 0},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			x := polled(t, numbered(1, 25)...)
+			old := x.all()
+			finished := x.time
+			x.ok(x.SetPolicy(t.Context(), mail.FolderState{Mailbox: box, Folder: "INBOX", PolicyHash: "p", PolicySince: start, Settled: mail.SettledApproved, Released: []mail.RecordID{1}}))
+			x.pass(time.Hour)
+			o := x.options()
+			if tt.moved {
+				o.Account.Host = "mail.example.ru"
+				_, err := x.Started(t.Context(), box, o.Account, x.time)
+				x.ok(err)
+				cursors, err := x.Cursors(t.Context(), box)
+				x.ok(err)
+				if len(cursors) != 0 {
+					t.Errorf("cursors of the old account: %+v", cursors)
+				}
+			}
+			w, err := x.SortOut(t.Context(), box, tt.list, o)
+			x.ok(err)
+			if (w.Reset == "") != (tt.reset == "") || !strings.Contains(w.Reset, tt.reset) || w.FirstPoll != (tt.reset != "") {
+				t.Errorf("reset %q, first poll %v, want %q", w.Reset, w.FirstPoll, tt.reset)
+			}
+			if len(w.Inspect) != tt.inspect {
+				t.Errorf("%d to inspect, want %d", len(w.Inspect), tt.inspect)
+			}
+			if len(x.all()) < len(old) {
+				t.Errorf("%d records of %d left", len(x.all()), len(old))
+			}
+			f, err := x.Folder(t.Context(), box, "INBOX")
+			x.ok(err)
+			if tt.reset == "" {
+				return
+			}
+			if len(w.Fetch)+len(w.Rejudge) != 0 || f.FirstPollDone {
+				t.Errorf("the pass goes on before the first poll ended: %+v", f)
+			}
+			for _, r := range x.all() {
+				if r.Deletion != mail.DeletionNone {
+					t.Errorf("message %s is %s by a reset", r.Ref.ID, r.Deletion)
+				}
+			}
+			if !f.Contact.Equal(finished.Add(tt.contact)) {
+				t.Errorf("contact %v, want %v after %v", f.Contact, tt.contact, finished)
+			}
+			if isNew := f.Settled == mail.SettledNot && f.PolicyHash == "" && len(f.Released) == 0; isNew != tt.moved {
+				t.Errorf("policy %+v, want new: %v", f, tt.moved)
+			}
+			w, err = x.SortOut(t.Context(), box, tt.list, o)
+			x.ok(err)
+			if w.Reset == "" {
+				t.Error("the reset is forgotten before its first poll ended")
+			}
+		})
+	}
+}
+
+// TestAfterReset: what was pending goes on, what is new is judged like a first poll, and the next pass is ordinary.
+func TestAfterReset(t *testing.T) {
+	x := polled(t, numbered(1, 25)...)
+	for _, id := range numbered(1, 24) {
+		x.judge(id, mail.Unmatched)
+	}
+	x.pass(30 * 24 * time.Hour)
+	w := x.sort(listing(append(numbered(25, 25), numbered(101, 102)...)...))
+	var in []mail.Inspection
+	for _, r := range w.Inspect {
+		e := header(r, "m-"+r.Ref.ID, map[string]time.Time{"101": start.Add(-8 * 24 * time.Hour), "102": start.Add(-6 * 24 * time.Hour)}[r.Ref.ID])
+		in = append(in, mail.Inspection{Record: r, Envelope: e})
+	}
+	_, err := x.Inspected(t.Context(), in, x.time)
+	x.ok(err)
+	equal(t, "baseline", x.endFirstPoll(), 1)
+	if got := x.by("101"); got.Outcome != mail.Baseline || !got.AtFirstPoll {
+		t.Errorf("mail older than first_run before the last finished pass: %+v", got)
+	}
+	work, err := x.Work(t.Context(), box, "INBOX", x.time)
+	x.ok(err)
+	equal(t, "work", ids(work), "102 25")
+	if w := x.sort(listing("25", "101", "102")); w.Reset != "" || w.FirstPoll || len(w.Inspect) != 0 {
+		t.Errorf("the pass after: %+v", w)
+	}
+}
+
+// Our own deletions do not make a mailbox look reset.
+func TestOwnDeletionsAreNoReset(t *testing.T) {
+	x := polled(t, numbered(1, 40)...)
+	var ids []mail.RecordID
+	for _, id := range numbered(1, 39) {
+		ids = append(ids, x.judge(id, mail.Unmatched))
+	}
+	x.ok(x.Deleting(t.Context(), ids, x.time))
+	for _, id := range ids[:20] {
+		x.ok(x.Deleted(t.Context(), []mail.DeleteAnswer{{ID: id, State: mail.DeleteDone, Why: ""}}, x.time))
+	}
+	x.pass(time.Hour)
+	if w := x.sort(listing("40", "41")); w.Reset != "" {
+		t.Errorf("reset: %s", w.Reset)
+	}
+	for _, id := range []string{"1", "39"} {
+		if r := x.by(id); r.Deletion != mail.DeletionGone || r.Outcome != mail.Unmatched || r.Listed {
+			t.Errorf("deleted message: %+v", r)
+		}
+		equal(t, "step", x.lastStep(x.by(id).ID), "gone from the server after its deletion")
+	}
+}

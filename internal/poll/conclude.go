@@ -1,0 +1,179 @@
+package poll
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"pricefetch/internal/mail"
+	"pricefetch/internal/match"
+)
+
+// conclude judges a message that came whole: what is sound and wanted is published, then the outcome is recorded.
+func (r *run) conclude(ctx context.Context, it *item, d *delivery) error {
+	j := it.judgement(r.Rules.Hash())
+	faults := it.faults()
+	if len(it.staged) == 0 && len(it.receipts) == 0 && faults == "" {
+		return r.unwanted(ctx, it, j)
+	}
+	if faults != "" {
+		// The sound files go out now; the message is tried again for the others.
+		j.Outcome = mail.Pending
+	}
+	if len(it.staged) > 0 || faults == "" {
+		if err := r.publish(ctx, it, j); err != nil {
+			return err
+		}
+	}
+	if len(it.tooLarge) > 0 {
+		return r.hold(ctx, it.rec, faults, d)
+	}
+	if faults != "" {
+		return r.fail(ctx, it, faults, d)
+	}
+	r.settled(it.rec.ID)
+	r.saved[it.rec.ID] = j.Outcome == mail.Saved
+	return nil
+}
+
+// judgement is the outcome of a message whose every wanted part is sound.
+func (it *item) judgement(rulesHash string) mail.Judgement {
+	j := mail.Judgement{RulesHash: rulesHash, Parts: it.parts, Outcome: mail.Unmatched, Reason: "it has no file that a rule wants"}
+	if j.Parts == nil {
+		j.Parts = []mail.PartNote{}
+	}
+	switch {
+	case it.paused != "":
+		j.Outcome, j.Reason = mail.Paused, fmt.Sprintf("rule %s wants it and is disabled", it.paused)
+	case len(it.staged)+len(it.receipts) > 0:
+		j.Outcome, j.Reason = mail.Saved, ""
+		if len(it.missed) > 0 {
+			j.Leftover, j.Reason = true, "no mask takes "+quoted(it.missed)
+		}
+	case len(it.missed) > 0:
+		j.Outcome, j.Reason = mail.NearMiss, "no mask takes "+quoted(it.missed)
+	}
+	return j
+}
+
+// unwanted records a message of a wanted sender from which nothing was taken.
+func (r *run) unwanted(ctx context.Context, it *item, j mail.Judgement) error {
+	switch j.Outcome {
+	case mail.NearMiss:
+		r.report.NearMiss++
+		r.Log.Warn("near miss: the sender is wanted, its files are not", "message", it.rec.ID,
+			"from", strings.Join(it.rec.From, ", "), "reason", j.Reason)
+	case mail.Unmatched:
+		r.report.Unmatched++
+		r.settled(it.rec.ID)
+	}
+	return r.Journal.Judge(ctx, []mail.RecordID{it.rec.ID}, j, r.Now())
+}
+
+// settled notes that reading this message need not keep the session from being committed.
+func (r *run) settled(id mail.RecordID) { delete(r.unsaved, id) }
+
+// fail counts a failure of one message; the fifth one holds it.
+func (r *run) fail(ctx context.Context, it *item, why string, d *delivery) error {
+	rec, err := r.Journal.Fail(ctx, it.rec.ID, why, r.Now())
+	if err != nil {
+		return err
+	}
+	if rec.Outcome == mail.Held {
+		r.report.Held++
+		r.Log.Error("message held", "message", rec.ID, "reason", rec.Reason)
+		d.toKeep = append(d.toKeep, rec)
+		return nil
+	}
+	r.report.Failed++
+	r.Log.Warn("message failed, it will be tried again", "message", rec.ID, "reason", why, "next", rec.Next)
+	return nil
+}
+
+// hold records that a message needs a person.
+func (r *run) hold(ctx context.Context, rec mail.Record, why string, d *delivery) error {
+	r.report.Held++
+	r.Log.Error("message held", "message", rec.ID, "reason", why)
+	if err := r.Journal.Hold(ctx, rec.ID, why, rec.Kept, r.Now()); err != nil {
+		return err
+	}
+	rec.Reason = why
+	d.toKeep = append(d.toKeep, rec)
+	return nil
+}
+
+// keepRaw puts the raw form of messages that were held just now under held/, where it can be had.
+func (r *run) keepRaw(ctx context.Context, held []mail.Record) error {
+	for _, rec := range held {
+		if rec.Kept != "" {
+			continue
+		}
+		if !r.Held.Room(rec.Size) {
+			r.Log.Error("held/ has no room for the raw message; it stays on the server", "message", rec.ID, "bytes", rec.Size)
+			continue
+		}
+		k := &rawKeeper{ctx: ctx, run: r, rec: rec}
+		if err := r.session.Fetch(ctx, []mail.Ref{r.ref(rec)}, k); err != nil {
+			return err
+		}
+		if k.err != nil || k.name == "" {
+			r.Log.Error("raw message cannot be kept; it stays on the server", "message", rec.ID, "error", k.err)
+			continue
+		}
+		if err := r.Journal.Hold(context.WithoutCancel(ctx), rec.ID, rec.Reason, k.name, r.Now()); err != nil {
+			return err
+		}
+		r.settled(rec.ID)
+	}
+	return nil
+}
+
+// rawKeeper is the handler that wants the raw message itself.
+type rawKeeper struct {
+	ctx  context.Context
+	run  *run
+	rec  mail.Record
+	name string
+	err  error
+}
+
+func (k *rawKeeper) Want(_ mail.Ref, p mail.Part) bool { return p.IsRoot() }
+
+func (k *rawKeeper) Part(_ mail.Ref, _ mail.Part, raw io.Reader) error {
+	k.name, k.err = k.run.Held.Keep(k.ctx, k.rec.ID, raw)
+	return nil
+}
+
+func (k *rawKeeper) Done(_ mail.Ref, err error) error {
+	if err != nil {
+		k.err = err
+	}
+	return nil
+}
+
+// faults says what keeps a message from being saved whole; "" if nothing does.
+func (it *item) faults() string {
+	var all []string
+	if len(it.tooLarge) > 0 {
+		all = append(all, quoted(it.tooLarge)+" is larger than limits.message_size")
+	}
+	if len(it.damaged) > 0 {
+		all = append(all, quoted(it.damaged)+" is damaged: its content cannot be decoded to the end")
+	}
+	return strings.Join(all, "; ")
+}
+
+// quoted lists file names as a sentence shows them.
+func quoted(names []string) string {
+	return "«" + strings.Join(names, "», «") + "»"
+}
+
+// refusals tells in one line why no rule took a file.
+func refusals(all []match.Refusal) string {
+	texts := make([]string, len(all))
+	for i, f := range all {
+		texts[i] = f.Rule + ": " + f.Text
+	}
+	return strings.Join(texts, "; ")
+}

@@ -1,0 +1,327 @@
+package poll
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"pricefetch/internal/mail"
+)
+
+// batchSize is how many messages are asked for at once: large enough to hide the round trip, small enough that a
+// batch is journalled and recovered without effort.
+const batchSize = 50
+
+// fetch matches senders, reads the wanted messages and publishes what they carry.
+func (r *run) fetch(ctx context.Context) error {
+	var wanted []mail.Record
+	for _, f := range r.folders {
+		if f.work.FirstPoll {
+			continue // what is old is not known yet
+		}
+		work, err := r.Journal.Work(ctx, r.Mailbox, f.listing.Folder, r.Now())
+		if err != nil {
+			return err
+		}
+		wanted = append(wanted, work...)
+	}
+	wanted, err := r.match(ctx, wanted)
+	if err != nil {
+		return err
+	}
+	r.report.Wanted = len(wanted)
+	for _, batch := range batches(wanted) {
+		if r.stopping() {
+			return mail.ErrStopping
+		}
+		if err := r.fetchBatch(ctx, batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// match drops the messages whose sender no rule wants, and holds those that are too large.
+func (r *run) match(ctx context.Context, work []mail.Record) ([]mail.Record, error) {
+	var wanted []mail.Record
+	outcomes := map[mail.Outcome][]mail.RecordID{}
+	for _, rec := range work {
+		interest := r.Rules.Sender(rec.Envelope)
+		switch {
+		case len(interest.Rules) > 0 && r.oversize(rec):
+			why := fmt.Sprintf("%d bytes, limits.message_size is %d; pricefetch retry %d takes it all the same",
+				rec.Size, r.MessageSize, rec.ID)
+			if err := r.Journal.Hold(ctx, rec.ID, why, "", r.Now()); err != nil {
+				return nil, err
+			}
+			r.report.Held++
+			r.Log.Error("message held", "message", rec.ID, "reason", why)
+		case len(interest.Rules) > 0:
+			wanted = append(wanted, rec)
+		case len(interest.Disabled) > 0:
+			outcomes[mail.Paused] = append(outcomes[mail.Paused], rec.ID)
+		default:
+			outcomes[mail.Unmatched] = append(outcomes[mail.Unmatched], rec.ID)
+		}
+	}
+	r.report.Unmatched += len(outcomes[mail.Unmatched])
+	return wanted, r.judgeAll(ctx, outcomes, map[mail.Outcome]string{
+		mail.Paused:    "only disabled rules want its sender",
+		mail.Unmatched: "no rule wants its sender",
+	})
+}
+
+// judgeAll stores one outcome after the other, each in one transaction.
+func (r *run) judgeAll(ctx context.Context, ids map[mail.Outcome][]mail.RecordID, why map[mail.Outcome]string) error {
+	for outcome, list := range ids {
+		j := mail.Judgement{Outcome: outcome, Reason: why[outcome], RulesHash: r.Rules.Hash()}
+		if err := r.Journal.Judge(ctx, list, j, r.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) oversize(rec mail.Record) bool {
+	return r.MessageSize > 0 && rec.Size > r.MessageSize && !rec.Forced
+}
+
+// batches cuts the work into what is asked for at once: first whole batches, then one by one what was in a batch that
+// got lost, then what failed before. A message that kills the connection each time so never blocks the next.
+func batches(work []mail.Record) [][]mail.Record {
+	var plain []mail.Record
+	var single [][]mail.Record
+	doubt := func(rec mail.Record) int {
+		switch {
+		case rec.Outcome == mail.Failed:
+			return 2
+		case rec.Losses > 0:
+			return 1
+		default:
+			return 0
+		}
+	}
+	sorted := slices.Clone(work)
+	slices.SortStableFunc(sorted, func(a, b mail.Record) int { return doubt(a) - doubt(b) })
+	for _, rec := range sorted {
+		if rec.Solo || rec.Kept != "" || doubt(rec) > 0 {
+			single = append(single, []mail.Record{rec})
+		} else {
+			plain = append(plain, rec)
+		}
+	}
+	return append(slices.Collect(slices.Chunk(plain, batchSize)), single...)
+}
+
+// fetchBatch asks for one batch. Whatever it does not come to the end of is journalled without blame, unless the
+// session was lost: then against the message in hand.
+func (r *run) fetchBatch(ctx context.Context, batch []mail.Record) error {
+	d := &delivery{ctx: ctx, run: r, items: map[mail.Ref]*item{}}
+	var refs []mail.Ref
+	var ids []mail.RecordID
+	for _, rec := range batch {
+		receipts, err := r.Journal.Receipts(ctx, rec.ID)
+		if err != nil {
+			return err
+		}
+		ref := r.ref(rec)
+		refs, ids = append(refs, ref), append(ids, rec.ID)
+		d.items[ref] = newItem(rec, receipts)
+	}
+	if err := r.Journal.Asking(ctx, r.Mailbox, ids); err != nil {
+		return err
+	}
+	err := r.source(batch).Fetch(ctx, refs, d)
+	d.discard()
+	if err != nil && d.abort == nil && ctx.Err() == nil {
+		return errors.Join(err, r.lost(ctx, err.Error()))
+	}
+	if aerr := r.Journal.Asked(context.WithoutCancel(ctx), r.Mailbox); err == nil {
+		err = aerr
+	}
+	if d.abort != nil {
+		return d.abort
+	}
+	return errors.Join(err, r.keepRaw(ctx, d.toKeep))
+}
+
+// source is where a batch is read from: the server, or the raw message that was kept when it was held.
+func (r *run) source(batch []mail.Record) Fetcher {
+	if len(batch) == 1 && batch[0].Kept != "" {
+		return r.OpenKept(batch[0])
+	}
+	return r.session
+}
+
+// delivery is the handler of one batch: it decides about each part and stages what is wanted.
+type delivery struct {
+	ctx    context.Context
+	run    *run
+	items  map[mail.Ref]*item
+	toKeep []mail.Record // held just now: their raw message is to be kept
+	abort  error         // why Fetch was ended from this side
+}
+
+// item is one message while it arrives.
+type item struct {
+	rec      mail.Record
+	receipts map[string]mail.File // by part: never published twice
+	rules    map[string]string    // by part: the rule that takes it
+	parts    []mail.PartNote
+	staged   []mail.File
+	damaged  []string
+	tooLarge []string
+	missed   []string // refused by a mask although the sender is wanted
+	paused   string   // a disabled rule that wants something of it
+}
+
+func newItem(rec mail.Record, receipts []mail.File) *item {
+	it := &item{rec: rec, receipts: map[string]mail.File{}, rules: map[string]string{}}
+	for _, f := range receipts {
+		it.receipts[f.Part] = f
+	}
+	return it
+}
+
+// Want answers which parts' bytes are to be moved.
+func (d *delivery) Want(ref mail.Ref, p mail.Part) bool {
+	it, ok := d.items[ref]
+	if !ok || d.abort != nil {
+		return false
+	}
+	if p.IsRoot() {
+		d.begin(it)
+		return false
+	}
+	if !p.Attachment {
+		return false
+	}
+	return it.want(d.run, p)
+}
+
+// begin journals that this message is now in hand, so that a death is counted against it alone.
+func (d *delivery) begin(it *item) {
+	if it.rec.Kept == "" {
+		d.run.unsaved[it.rec.ID] = true
+	}
+	if err := d.run.Journal.InHand(d.ctx, it.rec.ID); err != nil {
+		d.abort = err
+	}
+}
+
+// want asks the rules about one attachment and notes their answer.
+func (it *item) want(r *run, p mail.Part) bool {
+	note := mail.PartNote{Path: p.Path, Name: p.Name, RawName: p.RawName, Type: p.Type, Referenced: p.Referenced}
+	if f, out := it.receipts[p.Path]; out {
+		note.Rule = f.Rule
+		it.parts = append(it.parts, note)
+		return false
+	}
+	decision := r.Rules.File(it.rec.Envelope, p)
+	note.Rule = decision.Rule
+	if decision.Rule == "" {
+		note.Reason = refusals(decision.Refusals)
+	}
+	if decision.NearMiss {
+		it.missed = append(it.missed, p.Name)
+	}
+	if decision.Disabled != "" {
+		it.paused = decision.Disabled
+	}
+	it.parts = append(it.parts, note)
+	it.rules[p.Path] = decision.Rule
+	return decision.Rule != ""
+}
+
+// Part stages one wanted attachment. A damaged one concerns this message, a full disk ends the pass.
+func (d *delivery) Part(ref mail.Ref, p mail.Part, content io.Reader) error {
+	it, ok := d.items[ref]
+	if !ok || p.IsRoot() {
+		return nil
+	}
+	limit := d.run.MessageSize
+	if it.rec.Forced {
+		limit = 0
+	}
+	staged, err := d.run.Import.Stage(d.ctx, content, limit)
+	switch {
+	case errors.Is(err, mail.ErrDamaged):
+		it.damaged = append(it.damaged, p.Name)
+		return nil
+	case errors.Is(err, mail.ErrTooLarge):
+		it.tooLarge = append(it.tooLarge, p.Name)
+		return nil
+	case err != nil:
+		if mail.ClassOf(err) == mail.Storage {
+			d.abort = err
+		}
+		return err
+	}
+	rule := it.rules[p.Path]
+	to := d.run.Destination(rule)
+	it.staged = append(it.staged, mail.File{
+		Record: it.rec.ID, Part: p.Path, Rule: rule, Original: p.Name, RawName: p.RawName,
+		Dir: to.Dir, Replace: to.Replace, Staged: staged,
+		Received: mail.PlausibleReceived(it.rec.Received, it.rec.FirstSeen),
+	})
+	d.run.report.Bytes += staged.Size
+	return nil
+}
+
+// Done ends one message: what came whole is judged and published before the next one is read.
+func (d *delivery) Done(ref mail.Ref, err error) error {
+	it, ok := d.items[ref]
+	if !ok {
+		return d.abort
+	}
+	if d.abort == nil {
+		d.abort = d.settle(it, err)
+	}
+	delete(d.items, ref)
+	d.drop(it)
+	d.run.report.Read++
+	d.run.progress()
+	if d.abort == nil && d.run.stopping() {
+		d.abort = mail.ErrStopping
+	}
+	return d.abort
+}
+
+// settle judges one message that has arrived, or did not.
+func (d *delivery) settle(it *item, err error) error {
+	// The message in hand is finished and recorded even if the pass is being cancelled.
+	ctx := context.WithoutCancel(d.ctx)
+	switch {
+	case err == nil:
+		return d.run.conclude(ctx, it, d)
+	case mail.ClassOf(err) == mail.Message:
+		return d.run.fail(ctx, it, err.Error(), d)
+	default:
+		return nil // the session's trouble: the message stays pending
+	}
+}
+
+// drop removes what was staged of a message and not published.
+func (d *delivery) drop(it *item) {
+	for _, f := range it.staged {
+		if err := d.run.Import.Discard(f.Staged.Name); err != nil {
+			d.run.Log.Warn("staged file cannot be removed", "file", f.Staged.Name, "error", err)
+		}
+	}
+	it.staged = nil
+}
+
+// discard removes what was staged of messages that never came to their end.
+func (d *delivery) discard() {
+	for _, it := range d.items {
+		d.drop(it)
+	}
+}
+
+func (r *run) progress() {
+	if r.Progress != nil {
+		r.Progress(Progress{Mailbox: r.Mailbox, Total: r.report.Wanted, Done: r.report.Read})
+	}
+}

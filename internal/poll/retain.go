@@ -1,0 +1,178 @@
+package poll
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"pricefetch/internal/mail"
+	"pricefetch/internal/retain"
+)
+
+// overdue is how long deletions may be due before an operator is told that they do not come through.
+const overdue = 24 * time.Hour
+
+// retain applies the retention policy folder by folder, from the journal.
+func (r *run) retain(ctx context.Context) error {
+	hold, err := r.watchClock(ctx)
+	if err != nil {
+		return err
+	}
+	for _, f := range r.folders {
+		if r.stopping() {
+			return mail.ErrStopping
+		}
+		doomed, err := r.plan(ctx, f, hold)
+		if err != nil {
+			return err
+		}
+		if err := r.delete(ctx, doomed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// watchClock tells why this pass may not delete anything, and suspends deletion by age where the clock, or a long
+// time without a pass, makes ages doubtful.
+func (r *run) watchClock(ctx context.Context) (hold string, err error) {
+	if r.Insecure {
+		hold = "the server's certificate is not verified (insecure: true)"
+	}
+	now := r.Now()
+	clock, suspend := retain.Clock(now, r.state.Newest, r.Built)
+	if hold == "" {
+		hold = clock
+	}
+	if suspend == "" {
+		suspend = retain.Gap(now, r.state.LastFinished, r.Interval)
+	}
+	if clock != "" {
+		r.Log.Error("nothing is deleted: the clock is doubtful", "reason", clock)
+	}
+	if suspend == "" || r.state.AgeSuspended != "" {
+		return hold, nil
+	}
+	r.Log.Error("deletion by age is suspended until: pricefetch approve --clock "+r.Mailbox, "reason", suspend)
+	r.state.AgeSuspended = suspend
+	return hold, r.Journal.Update(ctx, r.Mailbox, func(s *mail.MailboxState) { s.AgeSuspended = suspend })
+}
+
+// plan asks the policy which messages may go and stores what it decided about itself.
+func (r *run) plan(ctx context.Context, f *folder, hold string) ([]mail.Record, error) {
+	records, err := r.Journal.Listed(ctx, r.Mailbox, f.listing.Folder)
+	if err != nil {
+		return nil, err
+	}
+	state, err := r.Journal.Folder(ctx, r.Mailbox, f.listing.Folder)
+	if err != nil {
+		return nil, err
+	}
+	d := retain.Plan(r.Retention, retain.Input{
+		Now: r.Now(), Started: r.started, Folder: state, Records: records, Complete: f.listing.Complete, Reset: f.work.Reset != "",
+		Account: r.Account, Hold: hold, AgeSuspended: r.state.AgeSuspended, Wanted: r.wantsSender,
+	})
+	if err := r.Journal.SetPolicy(ctx, d.Folder); err != nil {
+		return nil, err
+	}
+	if d.Waiting != nil {
+		r.report.Waiting += d.Waiting.Count
+		r.Log.Warn("deletions wait for: pricefetch approve "+r.Mailbox, "folder", f.listing.Folder,
+			"count", d.Waiting.Count, "baseline", d.Waiting.Baseline, "reason", d.Waiting.Why)
+	}
+	var doomed []mail.Record
+	for _, v := range d.Verdicts {
+		if v.Delete {
+			doomed = append(doomed, v.Record)
+		}
+	}
+	return r.sure(ctx, doomed)
+}
+
+func (r *run) wantsSender(rec mail.Record) bool { return len(r.Rules.Sender(rec.Envelope).Rules) > 0 }
+
+// sure drops from what may go whatever today's rules want after all, and what has no identity beyond this session.
+func (r *run) sure(ctx context.Context, doomed []mail.Record) ([]mail.Record, error) {
+	var out []mail.Record
+	var wanted []mail.RecordID
+	for _, rec := range doomed {
+		judged := rec.Outcome == mail.Unmatched || rec.Outcome == mail.NearMiss
+		switch {
+		case judged && rec.RulesHash != r.Rules.Hash() && r.wantedNow(rec):
+			wanted = append(wanted, rec.ID)
+		case strings.HasPrefix(rec.Ref.ID, "fp:") && !r.saved[rec.ID]:
+			// Without a UIDL nothing but what this session saved is sure to be this message.
+		default:
+			out = append(out, rec)
+		}
+	}
+	if len(wanted) == 0 {
+		return out, nil
+	}
+	j := mail.Judgement{Outcome: mail.Pending, Reason: "was to be deleted, and today's rules want it", RulesHash: r.Rules.Hash()}
+	return out, r.Journal.Judge(ctx, wanted, j, r.Now())
+}
+
+// delete journals the intention, asks the server, and journals the answer. Over POP3 nothing is asked for in a session
+// that cannot be committed.
+func (r *run) delete(ctx context.Context, doomed []mail.Record) error {
+	if len(doomed) == 0 {
+		return nil
+	}
+	if r.transactional() && !r.committable() {
+		r.due = true
+		return r.reportOverdue(len(doomed))
+	}
+	ids := make([]mail.RecordID, len(doomed))
+	ask := make([]mail.Doomed, len(doomed))
+	byRef := map[mail.Ref]mail.RecordID{}
+	for i, rec := range doomed {
+		ref := r.ref(rec)
+		ids[i], byRef[ref] = rec.ID, rec.ID
+		ask[i] = mail.Doomed{Ref: ref, Fingerprint: rec.Fingerprint, Size: rec.Size}
+	}
+	if err := r.Journal.Deleting(ctx, ids, r.Now()); err != nil {
+		return err
+	}
+	answers, err := r.session.Delete(ctx, ask)
+	return errors.Join(err, r.record(answers, byRef))
+}
+
+// record journals what became of each deletion, also while the pass is being cancelled: the server has acted.
+func (r *run) record(answers []mail.Deleted, byRef map[mail.Ref]mail.RecordID) error {
+	out := make([]mail.DeleteAnswer, 0, len(answers))
+	refused := map[string]int{}
+	for _, a := range answers {
+		answer := mail.DeleteAnswer{ID: byRef[a.Ref], State: a.State}
+		if a.Err != nil {
+			answer.Why = a.Err.Error()
+		}
+		switch a.State {
+		case mail.DeleteMarked:
+			r.marked = append(r.marked, answer.ID)
+		case mail.DeleteDone:
+			r.report.Deleted++
+		case mail.DeleteRefused, mail.DeleteMismatch:
+			refused[answer.Why]++
+		}
+		out = append(out, answer)
+	}
+	for why, n := range refused {
+		r.Log.Error("messages are not deleted", "count", n, "reason", why)
+	}
+	return r.Journal.Deleted(context.Background(), out, r.Now())
+}
+
+// reportOverdue tells the operator about deletions that have not come through for a day.
+func (r *run) reportOverdue(n int) error {
+	since := r.state.DueSince
+	if !since.IsZero() && r.Now().Sub(since) > overdue {
+		r.Log.Error("deletions have been due for more than a day and could not be committed: each session read a message "+
+			"that could not be saved", "count", n, "since", since)
+	}
+	r.Log.Info("deletions are put off: this session read a message that is not saved yet", "count", n,
+		"messages", fmt.Sprint(len(r.unsaved)))
+	return nil
+}
