@@ -152,6 +152,39 @@ func TestAfterReset(t *testing.T) {
 	}
 }
 
+// What was pending before the reset is not taken for old mail, however old it is.
+func TestPendingOutlivesReset(t *testing.T) {
+	x := polled(t, numbered(1, 25)...)
+	x.pass(time.Hour)
+	x.inspect(x.sort(listing("25", "101")))
+	n, err := x.EndFirstPoll(t.Context(), box, "INBOX", mail.FirstRun{Since: x.time.Add(time.Hour)}, x.time)
+	x.ok(err)
+	if n != 1 || x.by("25").Outcome != mail.Pending || x.by("101").Outcome != mail.Baseline {
+		t.Errorf("%d baseline, known message %s, new message %s", n, x.by("25").Outcome, x.by("101").Outcome)
+	}
+}
+
+// A reset in the middle of the first poll goes on with that first poll: what it found before is still to be judged.
+func TestResetDuringFirstPoll(t *testing.T) {
+	x := newFixture(t)
+	x.pass(0)
+	x.inspect(x.sort(listing(numbered(1, 25)...)))
+	x.pass(time.Hour)
+	w := x.sort(listing("25", "101"))
+	if w.Reset == "" || !w.FirstPoll {
+		t.Fatalf("worklist %+v", w)
+	}
+	x.inspect(w)
+	n, err := x.EndFirstPoll(t.Context(), box, "INBOX", mail.FirstRun{Since: x.time.Add(time.Hour)}, x.time)
+	x.ok(err)
+	equal(t, "baseline", n, 2)
+	f, err := x.Folder(t.Context(), box, "INBOX")
+	x.ok(err)
+	if !f.Contact.Equal(start) {
+		t.Errorf("contact %v: no pass has finished, so it stays the first poll's start", f.Contact)
+	}
+}
+
 // Our own deletions do not make a mailbox look reset.
 func TestOwnDeletionsAreNoReset(t *testing.T) {
 	x := polled(t, numbered(1, 40)...)

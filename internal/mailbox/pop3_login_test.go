@@ -122,6 +122,7 @@ func TestPOP3SASL(t *testing.T) {
 			}
 		})
 	}
+	t.Run("USER where both are offered", func(t *testing.T) { opened(t, scripted(t, hello2("SASL PLAIN"))) })
 	t.Run("a password of 100 KB", func(t *testing.T) {
 		o := scripted(t, "S: +OK\nC: CAPA\nS: -ERR\nC: USER joe\nS: +OK")
 		o.Password = func(context.Context) (string, error) { return strings.Repeat("x", 100<<10), nil }

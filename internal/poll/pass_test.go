@@ -123,7 +123,6 @@ func TestDeletesExactlyWhatIsSaved(t *testing.T) {
 // A leftover, a near miss, something paused or damaged keeps its message on the server.
 func TestKeepsWhatIsNotSettled(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		h.pass.Retention = h.pass.Retention
 		h.pass.Retention.LeaveCopy, h.pass.Retention.DeleteUnmatched = false, true
 		h.rules = append(h.rules, match.Rule{Name: "off", From: []string{"*@paused.ru"}, Files: []string{"*"}, Disabled: true})
 		leftover := h.server.add(strings.Replace(letter("1", "price@autoparts.ru", "p.csv", "1"), "--b--\r\n",
@@ -278,7 +277,6 @@ func TestOversizeIsHeldUntilRetry(t *testing.T) {
 // A full or missing disk stops everything and blames no message.
 func TestStorageTroubleBlamesNobody(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		h.pass.Retention = h.pass.Retention
 		h.pass.Retention.LeaveCopy = false
 		id := h.server.add(letter("1", "price@autoparts.ru", "p.csv", "1"), h.now)
 		full := true
