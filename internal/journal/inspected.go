@@ -57,10 +57,13 @@ func storeHeader(ctx context.Context, tx *sql.Tx, r mail.Record, e mail.Envelope
 		e.Size = r.Size
 	}
 	r.Envelope, r.Inspected = e, true
+	if r.Outcome == mail.Failed { // only the header could have: nothing is judged yet, it may be older than first_run
+		r.Outcome, r.Reason, r.Failures, r.Losses, r.Next = mail.Pending, "", 0, 0, time.Time{}
+	}
 	_, err := tx.ExecContext(ctx, `UPDATE record SET inspect = 0, inspected = 1, size = ?, senders = ?, subject = ?, date = ?,
-		message_id = ?, received = ?, fingerprint = ?, age = ? WHERE id = ?`,
+		message_id = ?, received = ?, fingerprint = ?, age = ?, outcome = ?, reason = ?, failures = ?, losses = ?, next = ? WHERE id = ?`,
 		e.Size, joinSenders(e.From), e.Subject, millis(e.Date), e.MessageID, millis(e.Received), e.Fingerprint,
-		r.Age().UnixMilli(), r.ID)
+		r.Age().UnixMilli(), r.Outcome, r.Reason, r.Failures, r.Losses, millis(r.Next), r.ID)
 	return r, err
 }
 
@@ -140,7 +143,7 @@ func nextGeneration(ctx context.Context, tx *sql.Tx, old mail.Record, e mail.Env
 // EndFirstPoll judges in one transaction what a folder's first poll, or the pass after a reset, found: its pending
 // records whose Age is before first.Cutoff(contact) become baseline. It returns how many. As long as the last
 // listing was empty or incomplete, or a header is missing, it does nothing and the first poll goes on
-// (mail.FolderState.FirstPollDone tells).
+// (mail.FolderState.FirstPollDone tells). A message that is held because its header cannot be had is not waited for.
 func (j *Journal) EndFirstPoll(ctx context.Context, mailbox, folder string, first mail.FirstRun, now time.Time) (int, error) {
 	count := 0
 	err := j.write(ctx, "end first poll of "+place(mailbox, folder), func(tx *sql.Tx) error {
@@ -149,7 +152,7 @@ func (j *Journal) EndFirstPoll(ctx context.Context, mailbox, folder string, firs
 			return err
 		}
 		var missing int
-		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM record INDEXED BY record_inspect WHERE folder = ? AND inspect = 1 AND listed > 0", f.id).Scan(&missing); err != nil || missing > 0 {
+		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM record INDEXED BY record_inspect WHERE folder = ? AND inspect = 1 AND listed > 0 AND outcome <> 'held'", f.id).Scan(&missing); err != nil || missing > 0 {
 			return err
 		}
 		if cutoff := first.Cutoff(f.Contact); !cutoff.IsZero() {

@@ -20,7 +20,7 @@ func retryAfter(n int) time.Duration {
 }
 
 // Judge stores an outcome other than failed and held of many messages, in one transaction; saved only of those that
-// are saved already and have been judged again. A judgement that says nothing new costs no write.
+// have been judged again and are saved already, or were and have been paused since. A judgement that says nothing new costs no write.
 func (j *Journal) Judge(ctx context.Context, ids []mail.RecordID, g mail.Judgement, now time.Time) error {
 	return j.write(ctx, "judge messages", func(tx *sql.Tx) error {
 		for _, id := range ids {
@@ -28,7 +28,7 @@ func (j *Journal) Judge(ctx context.Context, ids []mail.RecordID, g mail.Judgeme
 			if err != nil {
 				return err
 			}
-			if g.Outcome == mail.Failed || g.Outcome == mail.Held || (g.Outcome == mail.Saved && r.Outcome != mail.Saved) {
+			if g.Outcome == mail.Failed || g.Outcome == mail.Held || (g.Outcome == mail.Saved && r.Outcome != mail.Saved && r.Outcome != mail.Paused) {
 				return fmt.Errorf("message %d: outcome %s cannot be judged of a message that is %s", id, g.Outcome, r.Outcome)
 			}
 			if err := settle(ctx, tx, r, g, now); err != nil {

@@ -29,7 +29,8 @@ func (j *Journal) Folder(ctx context.Context, mailbox, folder string) (mail.Fold
 	return f.FolderState, j.classed("read state of "+place(mailbox, folder), err)
 }
 
-// SetPolicy stores the policy fields of s: PolicyHash, PolicySince, Settled, Waiting, Released.
+// SetPolicy stores the policy fields of s: PolicyHash, PolicySince, Settled, Waiting, Released. A plan that a person
+// approved after s was read stays approved.
 func (j *Journal) SetPolicy(ctx context.Context, s mail.FolderState) error {
 	return j.write(ctx, "store policy of "+place(s.Mailbox, s.Folder), func(tx *sql.Tx) error {
 		f, ok, err := folderRow(ctx, tx, s.Mailbox, s.Folder)
@@ -38,6 +39,10 @@ func (j *Journal) SetPolicy(ctx context.Context, s mail.FolderState) error {
 		}
 		if !ok {
 			return errNoFolder
+		}
+		same := f.PolicyHash == s.PolicyHash && f.PolicySince.Equal(s.PolicySince)
+		if same && f.Settled == mail.SettledApproved && s.Settled != mail.SettledApproved {
+			return nil
 		}
 		return storePolicy(ctx, tx, f.id, s)
 	})

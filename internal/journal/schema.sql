@@ -155,5 +155,6 @@ CREATE TABLE file (
 CREATE UNIQUE INDEX file_once ON file (rule, fingerprint, original, sha256, ordinal) WHERE state IN ('intended', 'published');
 CREATE INDEX file_duplicate ON file (duplicate_of) WHERE duplicate_of IS NOT NULL;
 CREATE UNIQUE INDEX file_reserved ON file (dir, name) WHERE state = 'intended';
+CREATE INDEX file_staged ON file (staged) WHERE unfinished = 1;
 CREATE INDEX file_newest ON file (dir, name, received) WHERE state = 'published';
 CREATE INDEX file_rule ON file (rule, published) WHERE state = 'published';

@@ -17,7 +17,7 @@ func (j *Journal) Staged(ctx context.Context) (map[string]bool, error) {
 	names, err := collect(ctx, j.r, func(s scanner) (name string, err error) {
 		err = s.Scan(&name)
 		return name, err
-	}, "SELECT staged FROM file WHERE unfinished = 1")
+	}, "SELECT staged FROM file INDEXED BY file_staged WHERE unfinished = 1")
 	out := make(map[string]bool, len(names))
 	for _, name := range names {
 		out[name] = true

@@ -26,6 +26,21 @@ import (
 
 const parityUser, parityPassword = "склад@example.ru", "пароль"
 
+// letters are the samples, and headers that a server may write anew or that only some of their fields tell apart.
+func letters() []corpus.Sample {
+	all := corpus.Samples()
+	for i, fields := range []string{
+		"From: a@a.ru\r\nSubject: no id\r\nDate: Mon, 16 Nov 2026 09:30:58 +0300\r\n",
+		"From: a@a.ru\r\nSubject: no date\r\nMessage-ID: <2@a.ru>\r\n",
+		"from: a@a.ru\r\nFROM: b@a.ru\r\nsubject : first\r\nSubject: second\r\nMessage-Id: <3@a.ru>\r\nMESSAGE-ID: <4@a.ru>\r\n",
+		"From: =?utf-8?B?0J/RgNCw0LnRgQ==?=\r\n\t <a@a.ru>,\r\n Склад: b@a.ru, c@a.ru;\r\nSubject:\r\n  \xcf\xf0\xe0\xe9\xf1\t x\r\nMessage-ID:\r\n <5@a.ru>\r\nDate: \r\n",
+	} {
+		raw := "Received: from x by y; Mon, 16 Nov 2026 09:31:07 +0300\r\nReceived: from w by x; Sun, 1 Nov 2026 01:00:00 +0000\r\n" + fields + "\r\ntext\r\n"
+		all = append(all, corpus.Sample{Name: fmt.Sprint("header ", i+1), Raw: []byte(raw)})
+	}
+	return all
+}
+
 // source is what the ways of reading a message have in common.
 type source interface {
 	Envelopes(ctx context.Context, refs []mail.Ref, each func(mail.Envelope) error) error
@@ -36,17 +51,17 @@ type source interface {
 type route struct {
 	name     string
 	open     func(t *testing.T) (source, []mail.Ref) // with the samples, in their order
-	received func(i int) time.Time                   // of sample i
-	size     func(i int) int64
+	kept     bool                                    // no server stated a size
+	internal bool                                    // Received is internalDate, not the topmost Received field
+	withheld []string                                // samples that the server lists and does not give
 }
 
-// routes are all ways to the same samples: one Dovecot and one mailbox for both protocols, the servers of mailtest with
-// and without the optional commands, and kept messages.
+// routes are all ways to the same samples: kept messages, one Dovecot with one mailbox for both protocols, and the
+// servers of mailtest with and without the optional commands.
 func routes(t *testing.T) []route {
-	samples := corpus.Samples()
 	server := mailtest.Dovecot(t, mailtest.DovecotOptions{})
 	server.AddUser(parityUser, parityPassword)
-	for i, s := range samples {
+	for i, s := range letters() {
 		server.Append(parityUser, "INBOX", s.Raw, internalDate(i))
 	}
 	overTLS := func(protocol string, port int, readOnly bool) mailbox.Options {
@@ -54,18 +69,16 @@ func routes(t *testing.T) []route {
 		o.Host, o.TLS, o.CAFile, o.ReadOnly = server.Host, mailbox.TLSImplicit, server.CAFile, readOnly
 		return o
 	}
-	topmost := func(i int) time.Time { return header(samples[i].Raw).Received }
-	stated := func(i int) int64 { return int64(len(samples[i].Raw)) }
-	unknown := func(int) int64 { return -1 }
 	return []route{
-		{"dovecot imap", session(overTLS(mailbox.ProtocolIMAP, server.IMAPSPort, false)), internalDate, stated},
-		{"dovecot pop3", session(overTLS(mailbox.ProtocolPOP3, server.POP3SPort, false)), topmost, stated},
-		{"dovecot pop3, dry run", session(overTLS(mailbox.ProtocolPOP3, server.POP3SPort, true)), topmost, stated},
-		{"imap", inMemoryIMAP, internalDate, stated},
-		{"pop3", inMemoryPOP3("TOP", "UIDL", "USER"), topmost, stated},
-		{"pop3 without TOP", inMemoryPOP3("UIDL", "USER"), topmost, stated},
-		{"pop3 without UIDL", inMemoryPOP3("TOP", "USER"), topmost, stated},
-		{"kept", keptSamples, topmost, unknown},
+		{name: "kept", open: keptSamples, kept: true},
+		{name: "dovecot imap", open: session(overTLS(mailbox.ProtocolIMAP, server.IMAPSPort, false)), internal: true},
+		{name: "dovecot pop3", open: session(overTLS(mailbox.ProtocolPOP3, server.POP3SPort, false))},
+		{name: "dovecot pop3, dry run", open: session(overTLS(mailbox.ProtocolPOP3, server.POP3SPort, true))},
+		// The library's server gives nothing of a message with a line in its header that is no field.
+		{name: "imap", open: inMemoryIMAP, internal: true, withheld: []string{"bad-header-line", "from-line"}},
+		{name: "pop3", open: inMemoryPOP3("TOP", "UIDL", "USER")},
+		{name: "pop3 without TOP", open: inMemoryPOP3("UIDL", "USER")},
+		{name: "pop3 without UIDL", open: inMemoryPOP3("TOP", "USER")},
 	}
 }
 
@@ -84,16 +97,11 @@ func options(protocol string, port int) mailbox.Options {
 // session opens a mailbox and lists it.
 func session(o mailbox.Options) func(t *testing.T) (source, []mail.Ref) {
 	return func(t *testing.T) (source, []mail.Ref) {
-		t.Helper()
 		s, err := mailbox.Open(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() {
-			if err := s.Close(false); err != nil {
-				t.Errorf("close: %v", err)
-			}
-		})
+		t.Cleanup(func() { _ = s.Close(false) }) // nothing depends on it
 		listings, err := s.List(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -103,81 +111,53 @@ func session(o mailbox.Options) func(t *testing.T) (source, []mail.Ref) {
 			if l.Err != nil || !l.Complete {
 				t.Fatalf("folder %q: error %v, incomplete because %q", l.Folder, l.Err, l.Why)
 			}
-			refs = append(refs, inOrder(t, l.Refs)...)
+			for _, r := range l.Refs {
+				refs = append(refs, r.Ref)
+			}
 		}
+		slices.SortFunc(refs, func(a, b mail.Ref) int { // a listing promises no order; UIDs are decimal
+			return cmp.Or(cmp.Compare(a.Num, b.Num), cmp.Compare(len(a.ID), len(b.ID)), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Folder, b.Folder))
+		})
 		return s, refs
 	}
 }
 
-// inOrder returns the refs of one folder in the order in which its messages came: a listing promises none.
-func inOrder(t *testing.T, listed []mail.Listed) []mail.Ref {
-	t.Helper()
-	number := func(l mail.Listed) uint64 {
-		if l.Num > 0 {
-			return uint64(l.Num)
-		}
-		n, err := strconv.ParseUint(l.ID, 10, 32)
-		if err != nil {
-			t.Fatalf("UID of %+v: %v", l.Ref, err)
-		}
-		return n
-	}
-	listed = slices.SortedFunc(slices.Values(listed), func(a, b mail.Listed) int { return cmp.Compare(number(a), number(b)) })
-	refs := make([]mail.Ref, len(listed))
-	for i, l := range listed {
-		refs[i] = l.Ref
-	}
-	return refs
-}
-
+// inMemoryIMAP deals the samples out to several folders: a UID occurs in each, and they are asked for by turns.
 func inMemoryIMAP(t *testing.T) (source, []mail.Ref) {
-	t.Helper()
-	server := startIMAP(t)
-	for i, s := range corpus.Samples() {
-		if err := server.Append(parityUser, "INBOX", s.Raw, internalDate(i)); err != nil {
+	folders := []string{"INBOX", "INBOX/Прайсы", "Склад & Ко"}
+	server := mailtest.NewIMAP()
+	if err := server.AddUser(parityUser, parityPassword, folders[1:]...); err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range letters() {
+		if err := server.Append(parityUser, folders[i%len(folders)], s.Raw, internalDate(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return session(options(mailbox.ProtocolIMAP, port(t, server)))(t)
-}
-
-func startIMAP(t *testing.T, folders ...string) *mailtest.IMAP {
-	t.Helper()
-	server := mailtest.NewIMAP()
-	if err := server.AddUser(parityUser, parityPassword, folders...); err != nil {
-		t.Fatal(err)
-	}
-	return server
+	o := options(mailbox.ProtocolIMAP, port(t, server.Listen, server.Close))
+	o.Folders = folders
+	return session(o)(t)
 }
 
 // inMemoryPOP3 serves the samples from a server with just these capabilities.
 func inMemoryPOP3(caps ...string) func(t *testing.T) (source, []mail.Ref) {
 	return func(t *testing.T) (source, []mail.Ref) {
-		t.Helper()
 		server := mailtest.NewPOP3(mailtest.POP3Options{Caps: caps})
 		drop := server.AddUser(parityUser, parityPassword)
-		for _, s := range corpus.Samples() {
+		for _, s := range letters() {
 			drop.Add(s.Raw)
 		}
-		return session(options(mailbox.ProtocolPOP3, port(t, server)))(t)
+		return session(options(mailbox.ProtocolPOP3, port(t, server.Listen, server.Close)))(t)
 	}
 }
 
 // port starts a server, which stops when the test ends.
-func port(t *testing.T, server interface {
-	Listen() (int, error)
-	Close() error
-}) int {
-	t.Helper()
-	n, err := server.Listen()
+func port(t *testing.T, listen func() (int, error), stop func() error) int {
+	n, err := listen()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Errorf("stop server: %v", err)
-		}
-	})
+	t.Cleanup(func() { _ = stop() }) // nothing depends on it
 	return n
 }
 
@@ -186,7 +166,7 @@ type shelf map[mail.Ref]*mailbox.KeptSession
 
 func keptSamples(*testing.T) (source, []mail.Ref) {
 	s, refs := shelf{}, []mail.Ref{}
-	for i, sample := range corpus.Samples() {
+	for i, sample := range letters() {
 		ref := mail.Ref{Folder: "INBOX", Scope: "7", ID: strconv.Itoa(i + 1)}
 		s[ref] = mailbox.Kept(ref, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(sample.Raw)), nil })
 		refs = append(refs, ref)
@@ -194,24 +174,26 @@ func keptSamples(*testing.T) (source, []mail.Ref) {
 	return s, refs
 }
 
-func (s shelf) Envelopes(ctx context.Context, refs []mail.Ref, each func(mail.Envelope) error) error {
-	return s.forEach(refs, func(k *mailbox.KeptSession, ref mail.Ref) error { return k.Envelopes(ctx, []mail.Ref{ref}, each) })
-}
-
-func (s shelf) Fetch(ctx context.Context, refs []mail.Ref, h mail.Handler) error {
-	return s.forEach(refs, func(k *mailbox.KeptSession, ref mail.Ref) error { return k.Fetch(ctx, []mail.Ref{ref}, h) })
-}
-
-// forEach finds the session whatever the message's number is.
-func (s shelf) forEach(refs []mail.Ref, f func(*mailbox.KeptSession, mail.Ref) error) error {
+func (s shelf) Envelopes(ctx context.Context, refs []mail.Ref, each func(mail.Envelope) error) (err error) {
 	for _, ref := range refs {
-		known := ref
-		known.Num = 0
-		if err := f(s[known], ref); err != nil {
-			return err
-		}
+		err = errors.Join(err, s.of(ref).Envelopes(ctx, []mail.Ref{ref}, each))
 	}
-	return nil
+	return err
+}
+
+func (s shelf) Fetch(ctx context.Context, refs []mail.Ref, h mail.Handler) (err error) {
+	for _, ref := range refs {
+		err = errors.Join(err, s.of(ref).Fetch(ctx, []mail.Ref{ref}, h))
+	}
+	return err
+}
+
+// of finds the session by what identifies the message; one that none serves is put to any of them.
+func (s shelf) of(ref mail.Ref) *mailbox.KeptSession {
+	if k := s[mail.Ref{Folder: ref.Folder, Scope: ref.Scope, ID: ref.ID}]; k != nil {
+		return k
+	}
+	return s[mail.Ref{Folder: "INBOX", Scope: "7", ID: "1"}]
 }
 
 // header is the envelope that the whole header of a message gives.
@@ -230,30 +212,20 @@ type taken struct {
 	err   error
 }
 
-// taker takes every attachment, or the raw messages, of those messages that it was made for.
+// taker takes every attachment, or the raw messages, of those messages that it was made for, and holds the session
+// against the contract of mail.Handler.
 type taker struct {
+	t   *testing.T
 	raw bool
 	of  map[mail.Ref]*taken
-	odd []string // what contradicts the contract of mail.Handler
-}
-
-func newTaker(refs []mail.Ref, raw bool) *taker {
-	h := &taker{raw: raw, of: map[mail.Ref]*taken{}}
-	for _, ref := range refs {
-		h.of[ref] = &taken{}
-	}
-	return h
 }
 
 // message returns what is known of ref, which must be one that was asked for and is not done.
 func (h *taker) message(call string, ref mail.Ref) *taken {
 	m := h.of[ref]
-	if m == nil {
-		h.odd = append(h.odd, fmt.Sprintf("%s of %+v, which was not asked for", call, ref))
+	if m == nil || m.done > 0 {
+		h.t.Errorf("%s of %+v, which was not asked for or is done", call, ref)
 		return &taken{}
-	}
-	if m.done > 0 {
-		h.odd = append(h.odd, fmt.Sprintf("%s of %+v after Done", call, ref))
 	}
 	return m
 }
@@ -265,16 +237,15 @@ func (h *taker) Want(ref mail.Ref, p mail.Part) bool {
 		return h.raw
 	}
 	if m.root != 1 || h.raw {
-		h.odd = append(h.odd, fmt.Sprintf("part %s of %+v offered after %d times the root", p.Path, ref, m.root))
+		h.t.Errorf("part %s of %+v offered after %d times the root", p.Path, ref, m.root)
 	}
 	m.parts = append(m.parts, p)
 	return p.Attachment
 }
 
-func (h *taker) Part(ref mail.Ref, p mail.Part, r io.Reader) error {
+func (h *taker) Part(ref mail.Ref, p mail.Part, r io.Reader) (err error) {
 	m := h.message("Part", ref)
 	if p.IsRoot() {
-		var err error
 		m.raw, err = io.ReadAll(r)
 		return err
 	}
@@ -294,15 +265,15 @@ func (h *taker) Done(ref mail.Ref, err error) error {
 	return nil
 }
 
-// fetch reads the messages and complains of what was not as agreed.
+// fetch reads messages, each of which must be done with once.
 func fetch(t *testing.T, s source, refs []mail.Ref, raw bool) map[mail.Ref]*taken {
 	t.Helper()
-	h := newTaker(refs, raw)
+	h := &taker{t: t, raw: raw, of: map[mail.Ref]*taken{}}
+	for _, ref := range refs {
+		h.of[ref] = &taken{}
+	}
 	if err := s.Fetch(t.Context(), refs, h); err != nil {
 		t.Fatalf("fetch: %v", err)
-	}
-	for _, odd := range h.odd {
-		t.Error(odd)
 	}
 	for ref, m := range h.of {
 		if m.done != 1 {
@@ -314,11 +285,10 @@ func fetch(t *testing.T, s source, refs []mail.Ref, raw bool) map[mail.Ref]*take
 
 // envelopes reads headers, each under a ref that was asked for.
 func envelopes(t *testing.T, s source, refs []mail.Ref) map[mail.Ref]mail.Envelope {
-	t.Helper()
 	got := map[mail.Ref]mail.Envelope{}
 	err := s.Envelopes(t.Context(), refs, func(e mail.Envelope) error {
 		if _, twice := got[e.Ref]; twice || !slices.Contains(refs, e.Ref) {
-			t.Errorf("envelope of %+v: twice %v, asked for %v", e.Ref, twice, slices.Contains(refs, e.Ref))
+			t.Errorf("envelope of %+v, which was not asked for, or comes twice", e.Ref)
 		}
 		got[e.Ref] = e
 		return nil
@@ -331,7 +301,7 @@ func envelopes(t *testing.T, s source, refs []mail.Ref) map[mail.Ref]mail.Envelo
 
 // TestParity: every sample gives the same attachments, the same parts and the same envelope by whatever way it comes.
 func TestParity(t *testing.T) {
-	samples := corpus.Samples()
+	samples := letters()
 	offered := make([][]mail.Part, len(samples)) // by the first route
 	for _, r := range routes(t) {
 		t.Run(r.name, func(t *testing.T) {
@@ -342,130 +312,89 @@ func TestParity(t *testing.T) {
 			heads, messages, raws := envelopes(t, s, refs), fetch(t, s, refs, false), fetch(t, s, refs, true)
 			for i, sample := range samples {
 				m, raw := messages[refs[i]], raws[refs[i]]
-				if m.err != nil || raw.err != nil {
-					t.Errorf("%s: done with %v; raw with %v", sample.Name, m.err, raw.err)
+				if slices.Contains(r.withheld, sample.Name) {
+					refused(t, sample.Name, m, raw)
+					continue
 				}
-				if diff := gocmp.Diff(sample.Want, m.files); diff != "" {
-					t.Errorf("%s: %s\nattachments -golden +got:\n%s", sample.Name, sample.Why, diff)
+				if m.err != nil || raw.err != nil || !bytes.Equal(raw.raw, sample.Raw) {
+					t.Errorf("%s: done with %v; raw with %v: %d octets of %d", sample.Name, m.err, raw.err, len(raw.raw), len(sample.Raw))
 				}
-				if !bytes.Equal(raw.raw, sample.Raw) {
-					t.Errorf("%s: raw message has %d octets, expected %d, or differs", sample.Name, len(raw.raw), len(sample.Raw))
-				}
+				same(t, sample.Name+", attachments ("+sample.Why+")", sample.Want, m.files)
 				if offered[i] == nil {
 					offered[i] = m.parts
 				}
-				if diff := gocmp.Diff(offered[i], m.parts); diff != "" {
-					t.Errorf("%s: parts -first route +got:\n%s", sample.Name, diff)
-				}
+				same(t, sample.Name+", parts", offered[i], m.parts)
 				want := header(sample.Raw)
-				want.Ref, want.Size, want.Received = refs[i], r.size(i), r.received(i)
-				if diff := gocmp.Diff(want, heads[refs[i]], cmpopts.EquateEmpty()); diff != "" {
-					t.Errorf("%s: envelope -from the whole header +got:\n%s", sample.Name, diff)
+				if want.Ref = refs[i]; len(want.From) == 0 {
+					t.Errorf("%s: has no header to compare", sample.Name)
 				}
+				if !r.kept {
+					want.Size = int64(len(sample.Raw))
+				}
+				if r.internal {
+					want.Received = internalDate(i)
+				}
+				same(t, sample.Name+", envelope", want, heads[refs[i]])
 			}
+			t.Run("refs as asked", func(t *testing.T) { refsAsAsked(t, r, s, refs) })
+			t.Run("missing message", func(t *testing.T) { missingMessage(t, s, refs) })
 		})
 	}
 }
 
-// TestParitySays keeps TestParity from comparing nothing with nothing.
-func TestParitySays(t *testing.T) {
-	whole, prints := 0, map[string]bool{}
-	for _, s := range corpus.Samples() {
-		e := header(s.Raw)
-		prints[e.Fingerprint] = true
-		if len(e.From) == 1 && e.Subject != "" && e.MessageID != "" && !e.Date.IsZero() && !e.Received.IsZero() {
-			whole++
+func same[T any](t *testing.T, what string, want, got T) {
+	t.Helper()
+	if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("%s -want +got:\n%s", what, diff)
+	}
+}
+
+// refused: a message that the server does not give is done with an error of its own, and nothing is made up for it.
+func refused(t *testing.T, name string, ways ...*taken) {
+	for _, m := range ways {
+		if mail.ClassOf(m.err) != mail.Message || len(m.parts) > 0 || m.raw != nil {
+			t.Errorf("%s: the server withholds it, and it is done with %v, %d parts, %d octets", name, m.err, len(m.parts), len(m.raw))
 		}
 	}
-	if n := len(corpus.Samples()); whole < n*9/10 || len(prints) < n*9/10 {
-		t.Errorf("of %d samples %d have every field, %d a fingerprint of their own", n, whole, len(prints))
-	}
 }
 
-// TestRefs: a caller keeps what it knows of messages in maps, so a session names each just as it was asked for,
-// in whatever order, and with a number that was another session's.
-func TestRefs(t *testing.T) {
-	samples := corpus.Samples()
-	for _, r := range routes(t) {
-		t.Run(r.name, func(t *testing.T) {
-			s, refs := r.open(t)
-			var ask []mail.Ref
-			index := map[mail.Ref]int{}
-			for i := len(refs) - 1; i >= 0; i -= 3 {
-				ref := refs[i]
-				if ref.ID != "" {
-					ref.Num = uint32(1 + (i+5)%len(refs)) // another message's
-				}
-				ask, index[ref] = append(ask, ref), i
-			}
-			heads, messages := envelopes(t, s, ask), fetch(t, s, ask, false)
-			if len(heads) != len(ask) {
-				t.Errorf("%d envelopes, expected %d", len(heads), len(ask))
-			}
-			for ref, i := range index {
-				if got, want := heads[ref].Fingerprint, header(samples[i].Raw).Fingerprint; got != want {
-					t.Errorf("%s: envelope of another message", samples[i].Name)
-				}
-				if !slices.Equal(messages[ref].files, samples[i].Want) {
-					t.Errorf("%s: attachments %+v, expected %+v", samples[i].Name, messages[ref].files, samples[i].Want)
-				}
-			}
-		})
+// refsAsAsked: a caller keeps what it knows of messages in maps, so a session names each just as it was asked for, in
+// whatever order, and with a number that was another session's.
+func refsAsAsked(t *testing.T, r route, s source, refs []mail.Ref) {
+	samples, ask, index := letters(), []mail.Ref{}, map[mail.Ref]int{}
+	for i := len(refs) - 1; i >= 0; i -= 3 {
+		ref := refs[i]
+		if slices.Contains(r.withheld, samples[i].Name) {
+			continue
+		}
+		if ref.ID != "" {
+			ref.Num = uint32(1 + (i+5)%len(refs)) // another message's
+		}
+		ask, index[ref] = append(ask, ref), i
 	}
-}
-
-// TestRefsUnknown: a message that the server does not have has no envelope, and is done with an error of its own.
-func TestRefsUnknown(t *testing.T) {
-	for _, r := range routes(t) {
-		t.Run(r.name, func(t *testing.T) {
-			if r.name == "kept" {
-				t.Skip()
-			}
-			s, refs := r.open(t)
-			gone := mail.Ref{Folder: refs[0].Folder, Scope: refs[0].Scope, ID: "4294967000"}
-			ask := []mail.Ref{refs[0], gone, refs[1]}
-			if heads := envelopes(t, s, ask); len(heads) != 2 {
-				t.Errorf("%d envelopes, expected 2", len(heads))
-			}
-			got := fetch(t, s, ask, true)
-			if err := got[gone].err; mail.ClassOf(err) != mail.Message {
-				t.Errorf("missing message: %v, expected an error of class message", err)
-			}
-			for i, ref := range refs[:2] {
-				if got[ref].err != nil || !bytes.Equal(got[ref].raw, corpus.Samples()[i].Raw) {
-					t.Errorf("message %d beside the missing one: %v, %d octets", i, got[ref].err, len(got[ref].raw))
-				}
-			}
-		})
+	heads, messages := envelopes(t, s, ask), fetch(t, s, ask, false)
+	if len(heads) != len(ask) {
+		t.Errorf("%d envelopes, expected %d", len(heads), len(ask))
 	}
-}
-
-// TestRefsInFolders: the same UID in several folders names several messages.
-func TestRefsInFolders(t *testing.T) {
-	folders := []string{"INBOX", "INBOX/Прайсы", "Склад & Ко"}
-	server := startIMAP(t, folders[1:]...)
-	samples, want := corpus.Samples(), map[string][]byte{}
-	for i, folder := range folders {
-		for uid := 1; uid <= 4; uid++ {
-			raw := samples[4*i+uid].Raw
-			want[fmt.Sprint(folder, uid)] = raw
-			if err := server.Append(parityUser, folder, raw, internalDate(i)); err != nil {
-				t.Fatal(err)
-			}
+	for ref, i := range index {
+		if heads[ref].Fingerprint != header(samples[i].Raw).Fingerprint || !slices.Equal(messages[ref].files, samples[i].Want) {
+			t.Errorf("%s: envelope %+v and attachments %+v are another message's", samples[i].Name, heads[ref], messages[ref].files)
 		}
 	}
-	o := options(mailbox.ProtocolIMAP, port(t, server))
-	o.Folders = folders
-	s, refs := session(o)(t)
-	if len(refs) != len(want) {
-		t.Fatalf("%d messages, expected %d", len(refs), len(want))
+}
+
+// missingMessage: one that the server does not have has no envelope, and an error of its own; the others go on.
+func missingMessage(t *testing.T, s source, refs []mail.Ref) {
+	gone := mail.Ref{Folder: refs[2].Folder, Scope: refs[2].Scope, ID: "4294967000"}
+	ask := []mail.Ref{refs[2], gone, refs[3]}
+	heads, got := envelopes(t, s, ask), fetch(t, s, ask, true)
+	if len(heads) != 2 {
+		t.Errorf("%d envelopes, expected 2", len(heads))
 	}
-	slices.SortFunc(refs, func(a, b mail.Ref) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(b.Folder, a.Folder)) })
-	heads := envelopes(t, s, refs)
-	for ref, m := range fetch(t, s, refs, true) {
-		raw := want[ref.Folder+ref.ID]
-		if m.err != nil || !bytes.Equal(m.raw, raw) || heads[ref].Fingerprint != header(raw).Fingerprint {
-			t.Errorf("%s/%s: error %v, another message or none", ref.Folder, ref.ID, m.err)
+	refused(t, "missing message", got[gone])
+	for i := 2; i <= 3; i++ {
+		if m := got[refs[i]]; m.err != nil || !bytes.Equal(m.raw, letters()[i].Raw) {
+			t.Errorf("message %d beside the missing one: %v, %d octets", i, m.err, len(m.raw))
 		}
 	}
 }
