@@ -27,6 +27,7 @@ type app struct {
 	logFormat  string
 	logLevel   string
 	output     string
+	logAsked   func() bool // whether a log level was given, by flag or environment
 }
 
 const defaultConfig = "/etc/pricefetch/pricefetch.yaml"
@@ -38,6 +39,8 @@ func (a *app) globals(root *cobra.Command) {
 	f.StringVar(&a.logFormat, "log-format", env("LOG_FORMAT", "text"), "`text` or json")
 	f.StringVar(&a.logLevel, "log-level", env("LOG_LEVEL", "info"), "debug, `info`, warn or error")
 	f.StringVar(&a.output, "output", env("OUTPUT", "table"), "`table` or json")
+	_, set := os.LookupEnv("PRICEFETCH_LOG_LEVEL")
+	a.logAsked = func() bool { return set || f.Changed("log-level") }
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.checkGlobals() }
 }
 
@@ -51,10 +54,10 @@ func env(name, otherwise string) string {
 
 func (a *app) checkGlobals() error {
 	if a.output != "table" && a.output != "json" {
-		return usageError{fmt.Errorf("--output %q: expected table or json", a.output)}
+		return usageError{fmt.Errorf("--output (or PRICEFETCH_OUTPUT) %q: expected table or json", a.output)}
 	}
 	if a.logFormat != "text" && a.logFormat != "json" {
-		return usageError{fmt.Errorf("--log-format %q: expected text or json", a.logFormat)}
+		return usageError{fmt.Errorf("--log-format (or PRICEFETCH_LOG_FORMAT) %q: expected text or json", a.logFormat)}
 	}
 	if _, err := a.level(); err != nil {
 		return err
@@ -65,38 +68,36 @@ func (a *app) checkGlobals() error {
 func (a *app) level() (slog.Level, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(a.logLevel)); err != nil {
-		return l, usageError{fmt.Errorf("--log-level %q: expected debug, info, warn or error", a.logLevel)}
+		return l, usageError{fmt.Errorf("--log-level (or PRICEFETCH_LOG_LEVEL) %q: expected debug, info, warn or error", a.logLevel)}
 	}
 	return l, nil
 }
 
 // logger writes to standard error. Under systemd each line begins with its priority, so that journalctl -p works.
 func (a *app) logger() *slog.Logger {
-	level, err := a.level()
-	if err != nil {
-		level = slog.LevelInfo
-	}
+	level, _ := a.level() // it was checked before any command ran
 	if a.logFormat == "json" {
 		return slog.New(slog.NewJSONHandler(a.err, &slog.HandlerOptions{Level: level}))
 	}
-	if os.Getenv("JOURNAL_STREAM") != "" {
+	if underJournald(a.err) {
 		return slog.New(&journalHandler{out: a.err, level: level, mu: new(sync.Mutex)})
 	}
 	return slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))
 }
 
-// load reads the configuration and prints what is allowed but unwise.
+// load reads the configuration.
 func (a *app) load() (*config.Config, error) {
 	c, err := config.Load(a.configPath, daemon.Checks())
 	if err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			return nil, usageError{fmt.Errorf("%w; name another one with --config", err)}
+		if _, ok := errors.AsType[config.Faults](err); ok {
+			return nil, err
 		}
-		return nil, err
+		return nil, usageError{fmt.Errorf("%w; name another file with --config or PRICEFETCH_CONFIG", err)}
 	}
 	return c, nil
 }
 
+// warn prints what is allowed in the configuration but unwise.
 func (a *app) warn(c *config.Config) {
 	for _, w := range c.Warnings {
 		fmt.Fprintln(a.err, "warning:", w)
@@ -106,7 +107,12 @@ func (a *app) warn(c *config.Config) {
 // daemonOptions is the house that the commands build.
 func (a *app) daemonOptions(c *config.Config) daemon.Options {
 	level, _ := a.level()
-	return daemon.Options{Config: c, Log: a.logger(), Now: time.Now, Built: built(), Trace: level <= slog.LevelDebug}
+	return daemon.Options{
+		Config: c, Log: a.logger(), Now: time.Now, Built: built(), Trace: level <= slog.LevelDebug,
+		Stopping: func() {
+			fmt.Fprintln(a.err, "stopping: the message in hand is finished first; once more ends at once")
+		},
+	}
 }
 
 // reading opens the journal beside a daemon that may be running. Nothing is written.
@@ -126,6 +132,9 @@ func (a *app) reading(ctx context.Context) (*config.Config, *journal.Journal, er
 // ask hands a request to the running daemon, or does it in this process if there is none, and prints the answer.
 func (a *app) ask(ctx context.Context, req daemon.Request) error {
 	c, err := a.load()
+	if err != nil && req.Action == daemon.ActReload {
+		return fmt.Errorf("%w\nthe new configuration is not used; a daemon that is running keeps the one it has", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -142,7 +151,7 @@ func (a *app) ask(ctx context.Context, req daemon.Request) error {
 		}
 	} else {
 		for _, line := range answer.Lines {
-			fmt.Fprintln(a.out, line)
+			a.say("%s\n", line)
 		}
 	}
 	switch {
@@ -158,11 +167,21 @@ func (a *app) ask(ctx context.Context, req daemon.Request) error {
 // act carries a request out in this process, under the lock.
 func (a *app) act(ctx context.Context, c *config.Config, req daemon.Request) (daemon.Answer, error) {
 	if req.Action == daemon.ActReload {
-		return daemon.Answer{}, errors.New("no daemon is running: nothing to reload")
+		return daemon.Answer{}, errors.New("no daemon is running: there is nothing to reload")
 	}
-	d, err := daemon.Open(ctx, a.daemonOptions(c))
+	o := a.daemonOptions(c)
+	o.Log = a.quiet(o.Log)
+	d, err := daemon.Open(ctx, o)
 	if err != nil {
 		return daemon.Answer{}, err
 	}
-	return d.Do(ctx, req), d.Close()
+	return d.Act(ctx, req), d.Close()
+}
+
+// quiet is the log of a command whose answer says everything: nothing, unless a level was asked for.
+func (a *app) quiet(log *slog.Logger) *slog.Logger {
+	if a.logAsked() {
+		return log
+	}
+	return slog.New(slog.DiscardHandler)
 }

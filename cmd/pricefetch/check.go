@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strings"
-	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,9 +11,6 @@ import (
 	"pricefetch/internal/daemon"
 	"pricefetch/internal/retain"
 )
-
-// connectTime bounds how long `check --connect` waits for one server.
-const connectTime = 2 * time.Minute
 
 func (a *app) checkCommand() *cobra.Command {
 	var connect, noSecrets bool
@@ -25,11 +20,17 @@ func (a *app) checkCommand() *cobra.Command {
 			"delete, and tries the import directory. With --connect it also logs in to each enabled mailbox and tells what the\n" +
 			"server can and cannot do.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			config, err := a.load()
+			if connect && noSecrets {
+				return usageError{errors.New("check --connect logs in and so reads the secrets: leave out --no-secrets")}
+			}
+			c, err := a.load()
+			if faults, ok := errors.AsType[config.Faults](err); ok && a.output == "json" {
+				return errors.Join(err, a.json(faultyFile(faults)))
+			}
 			if err != nil {
 				return err
 			}
-			return a.check(cmd.Context(), config, connect, !noSecrets)
+			return a.check(cmd.Context(), c, connect, !noSecrets && !connect)
 		},
 	}
 	c.Flags().BoolVar(&connect, "connect", false, "log in to each enabled mailbox")
@@ -39,11 +40,21 @@ func (a *app) checkCommand() *cobra.Command {
 
 // checked is the result as JSON shows it.
 type checked struct {
-	Effective string         `json:"effective"`
-	Retention []words        `json:"retention"`
+	Effective string         `json:"effective,omitempty"`
+	Retention []words        `json:"retention,omitempty"`
+	ImportDir string         `json:"import_dir,omitempty"` // "works", where it does
 	Notes     []string       `json:"notes,omitempty"`
 	Faults    []string       `json:"faults,omitempty"`
 	Mailboxes []connectedBox `json:"mailboxes,omitempty"`
+}
+
+// faultyFile is the result where the configuration itself is wrong.
+func faultyFile(faults config.Faults) checked {
+	var out checked
+	for _, f := range faults {
+		out.Faults = append(out.Faults, f.String())
+	}
+	return out
 }
 
 type words struct {
@@ -63,6 +74,9 @@ func (a *app) check(ctx context.Context, c *config.Config, connect, secrets bool
 	out.Notes = append(out.Notes, notes...)
 	for _, err := range faults {
 		out.Faults = append(out.Faults, err.Error())
+	}
+	if len(faults) == 0 {
+		out.ImportDir = "works"
 	}
 	if secrets {
 		out.Faults = append(out.Faults, missingSecrets(ctx, c)...)
@@ -114,117 +128,15 @@ func (a *app) printCheck(c *config.Config, out checked) error {
 	for _, m := range out.Mailboxes {
 		a.printConnected(m)
 	}
+	fmt.Fprintln(a.out)
 	for _, n := range out.Notes {
-		fmt.Fprintln(a.out, "note:", n)
+		a.say("note: %s\n", n)
 	}
 	for _, f := range out.Faults {
-		fmt.Fprintln(a.out, "FAULT:", f)
+		a.say("FAULT: %s\n", f)
 	}
-	if len(out.Faults) == 0 {
-		fmt.Fprintf(a.out, "import_dir %s works.\n", c.ImportDir)
+	if out.ImportDir != "" {
+		a.say("import_dir %s works: files can be saved in every save_to.\n", c.ImportDir)
 	}
 	return nil
-}
-
-// connectedBox is what a login told.
-type connectedBox struct {
-	Mailbox      string            `json:"mailbox"`
-	Server       string            `json:"server,omitempty"`
-	Error        string            `json:"error,omitempty"`
-	TLS          string            `json:"tls,omitempty"`
-	Certificate  string            `json:"certificate,omitempty"`
-	Expires      time.Time         `json:"expires,omitzero"`
-	Fingerprint  string            `json:"fingerprint,omitempty"`
-	Capabilities []string          `json:"capabilities,omitempty"`
-	Folders      []connectedFolder `json:"folders,omitempty"`
-	Notes        []string          `json:"notes,omitempty"`
-}
-
-type connectedFolder struct {
-	Name     string `json:"name"`
-	Polled   bool   `json:"polled"`
-	Special  string `json:"special,omitempty"`
-	Messages int    `json:"messages"` // -1: not asked
-	Error    string `json:"error,omitempty"`
-}
-
-// connectAll logs in to each enabled mailbox, a few at a time, within the limits of the configuration.
-func connectAll(ctx context.Context, c *config.Config) []connectedBox {
-	var boxes []config.Mailbox
-	for _, m := range c.Mailboxes {
-		if m.Enabled {
-			boxes = append(boxes, m)
-		}
-	}
-	out := make([]connectedBox, len(boxes))
-	places := make(chan struct{}, 3)
-	var wg sync.WaitGroup
-	for i, m := range boxes {
-		wg.Go(func() {
-			places <- struct{}{}
-			defer func() { <-places }()
-			ctx, cancel := context.WithTimeout(ctx, connectTime)
-			defer cancel()
-			out[i] = connected(ctx, m)
-		})
-	}
-	wg.Wait()
-	return out
-}
-
-func connected(ctx context.Context, m config.Mailbox) connectedBox {
-	box := connectedBox{Mailbox: m.Name}
-	r, err := daemon.Inspect(ctx, m)
-	if err != nil {
-		box.Error = err.Error()
-		return box
-	}
-	box.Server, box.TLS, box.Certificate, box.Expires = r.Address, r.TLSVersion, r.CertSubject, r.CertExpires
-	box.Fingerprint, box.Capabilities, box.Notes = r.CertFingerprint, r.Capabilities, r.Notes
-	for _, f := range r.Folders {
-		folder := connectedFolder{Name: f.Name, Polled: f.Configured, Special: f.Special, Messages: f.Messages}
-		if f.Err != nil {
-			folder.Error = f.Err.Error()
-			box.Error = f.Err.Error()
-		}
-		box.Folders = append(box.Folders, folder)
-	}
-	return box
-}
-
-func (a *app) printConnected(m connectedBox) {
-	if m.Error != "" && m.Server == "" {
-		fmt.Fprintf(a.out, "\n%s: FAULT: %s\n", m.Mailbox, m.Error)
-		return
-	}
-	secure := "in the clear"
-	if m.TLS != "" {
-		secure = fmt.Sprintf("%s, %s, expires %s\n  fingerprint %s", m.TLS, m.Certificate, m.Expires.Format("2006-01-02"), m.Fingerprint)
-	}
-	fmt.Fprintf(a.out, "\n%s: logged in to %s\n  %s\n  capabilities: %s\n", m.Mailbox, m.Server, secure, strings.Join(m.Capabilities, " "))
-	for _, f := range m.Folders {
-		a.printFolder(f)
-	}
-	for _, n := range m.Notes {
-		fmt.Fprintln(a.out, "  "+n)
-	}
-}
-
-func (a *app) printFolder(f connectedFolder) {
-	line := "  "
-	if f.Name != "" {
-		line += "folder " + printable(f.Name) + ": "
-	}
-	switch {
-	case f.Error != "":
-		line += "FAULT: " + f.Error
-	case f.Messages >= 0:
-		line += plural(f.Messages, "message")
-	default:
-		line += "not polled"
-	}
-	if f.Special != "" {
-		line += " (" + f.Special + ")"
-	}
-	fmt.Fprintln(a.out, line)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -15,9 +14,15 @@ import (
 func (a *app) explainCommand() *cobra.Command {
 	var mailbox, from, file, subject string
 	c := &cobra.Command{
-		Use:   "explain FILE.eml… | --from ADDRESS --file NAME",
+		Use:   "explain FILE.eml… | --from ADDRESS --file NAME [--subject TEXT]",
 		Short: "Tell which rule takes each attachment, and why the others do not", Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case len(args) > 0 && from+file+subject != "":
+				return usageError{errors.New("explain takes message files, or --from, --file and --subject, not both")}
+			case len(args) == 0 && (from == "" || file == ""):
+				return usageError{errors.New("explain what? usage: " + cmd.UseLine())}
+			}
 			c, err := a.load()
 			if err != nil {
 				return err
@@ -27,16 +32,10 @@ func (a *app) explainCommand() *cobra.Command {
 					return err
 				}
 			}
-			switch {
-			case len(args) > 0 && (from != "" || file != ""):
-				return usageError{errors.New("explain takes message files, or --from and --file, not both")}
-			case len(args) > 0:
+			if len(args) > 0 {
 				return a.explainFiles(cmd, c, mailbox, args)
-			case from == "" || file == "":
-				return usageError{errors.New("explain what? usage: " + cmd.UseLine())}
-			default:
-				return a.explainOne(c, mailbox, from, subject, file)
 			}
+			return a.explainOne(c, mailbox, from, subject, file)
 		},
 	}
 	f := c.Flags()
@@ -144,20 +143,20 @@ func (a *app) printExplained(all []explained) error {
 	}
 	for _, x := range all {
 		if x.Message != "" {
-			fmt.Fprintf(a.out, "%s: ", x.Message)
+			a.say("%s: ", x.Message)
 		}
-		fmt.Fprintf(a.out, "from %s «%s»\n", sender(x.From), printable(x.Subject))
+		a.say("from %s «%s»\n", sender(x.From), x.Subject)
 		for _, r := range x.Refusals {
-			fmt.Fprintf(a.out, "  rule %s: %s\n", r.Rule, printable(r.Text))
+			a.say("  rule %s: %s\n", r.Rule, r.Text)
 		}
 		for _, p := range x.Parts {
 			a.printPart(p, len(x.Refusals) > 0)
 		}
 		if len(x.Parts) == 0 && x.Error == "" {
-			fmt.Fprintln(a.out, "  no attachment")
+			a.say("  no attachment\n")
 		}
 		if x.Error != "" {
-			fmt.Fprintf(a.out, "  FAULT: %s\n", x.Error)
+			a.say("  FAULT: %s\n", x.Error)
 		}
 	}
 	return nil
@@ -165,19 +164,21 @@ func (a *app) printExplained(all []explained) error {
 
 // printPart tells about one attachment; the sender's refusals are not said again for each.
 func (a *app) printPart(p explainedPart, senderTold bool) {
-	name := printable(p.Name)
+	name := p.Name
 	switch {
 	case p.Rule != "":
-		fmt.Fprintf(a.out, "  «%s»: rule %s takes it, as %s\n", name, p.Rule, p.Path)
+		a.say("  «%s»: rule %s takes it, as %s\n", name, p.Rule, p.Path)
+	case p.Disabled != "":
+		a.say("  «%s»: paused: rule %s would take it and is disabled; the message is left alone\n", name, p.Disabled)
 	case p.NearMiss:
-		fmt.Fprintf(a.out, "  «%s»: near miss: the sender is wanted, but nothing takes it\n", name)
+		a.say("  «%s»: near miss: the sender is wanted, but nothing takes it\n", name)
 	default:
-		fmt.Fprintf(a.out, "  «%s»: no rule takes it\n", name)
+		a.say("  «%s»: no rule takes it\n", name)
 	}
 	for _, r := range p.Refusals {
 		if r.Kind == string(match.KindSender) && senderTold {
 			continue
 		}
-		fmt.Fprintf(a.out, "    rule %s: %s\n", r.Rule, printable(r.Text))
+		a.say("    rule %s: %s\n", r.Rule, r.Text)
 	}
 }

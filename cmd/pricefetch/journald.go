@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"sync"
+	"syscall"
 )
 
 // journalHandler writes lines for journald: a priority in angle brackets (sd-daemon(3)) and no time, which journald
@@ -45,6 +47,21 @@ func (h *journalHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 
 // WithGroup leaves the keys as they are: pricefetch logs no groups.
 func (h *journalHandler) WithGroup(string) slog.Handler { return h }
+
+// underJournald reports whether out is the stream to journald that JOURNAL_STREAM speaks of (systemd.exec(5)): a program
+// started from such a service inherits the variable, and may have its output elsewhere.
+func underJournald(out io.Writer) bool {
+	f, ok := out.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && os.Getenv("JOURNAL_STREAM") == fmt.Sprintf("%d:%d", stat.Dev, stat.Ino)
+}
 
 // priority is the syslog level of an slog level (RFC 5424 section 6.2.1).
 func priority(l slog.Level) int {

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	_ "golang.org/x/crypto/x509roots/fallback" // CA roots for a container that has none
@@ -53,7 +55,12 @@ func (a *app) root() *cobra.Command {
 		Long:          "pricefetch polls mailboxes over IMAP and POP3, saves the attachments that its rules want into an import\ndirectory, and deletes mail from the server as the retention options say.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return unknownCommand(cmd, args[0])
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return cmd.Help()
 		},
@@ -83,7 +90,7 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// partError says that a command did its work and something of it failed; the command has already told what.
+// partError says that a command did its work and something of it failed.
 type partError struct{ text string }
 
 func (e partError) Error() string { return e.text }
@@ -102,26 +109,36 @@ func status(err error) int {
 	if daemon.IsFault(err) {
 		return exitFault
 	}
-	if len(os.Args) > 0 && isUnknownCommand(err) {
-		return exitFault
-	}
 	return exitFailed
 }
 
-// isUnknownCommand recognises cobra's own error, which has no type.
-func isUnknownCommand(err error) bool {
-	var text string
-	n, _ := fmt.Sscanf(err.Error(), "unknown command %q", &text)
-	return n == 1
+// unknownCommand names the commands that a misspelt one resembles.
+func unknownCommand(root *cobra.Command, name string) error {
+	err := fmt.Errorf("there is no command %q; see: pricefetch help", name)
+	if root.SuggestionsMinimumDistance == 0 {
+		root.SuggestionsMinimumDistance = 2
+	}
+	if like := root.SuggestionsFor(name); len(like) > 0 {
+		err = fmt.Errorf("there is no command %q; did you mean %s?", name, strings.Join(like, ", "))
+	}
+	return usageError{err}
 }
 
-// complain prints an error for a person.
+// complain prints an error for a person, each of its lines harmless to a terminal.
 func (a *app) complain(err error) {
-	if part, ok := errors.AsType[partError](err); ok && part.text == "" {
-		return
+	prefix := ""
+	if underJournald(a.err) {
+		prefix = fmt.Sprintf("<%d>", priority(slog.LevelError))
 	}
-	fmt.Fprintln(a.err, "pricefetch:", err)
+	say := "pricefetch: "
+	if _, ok := errors.AsType[config.Faults](err); ok {
+		say = "" // the lines begin with file:line:col, for editors
+	}
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintf(a.err, "%s%s%s\n", prefix, say, printable(strings.TrimRight(line, "\n")))
+		say = ""
+	}
 	if errors.Is(err, daemon.ErrLocked) {
-		fmt.Fprintln(a.err, "A daemon is running on this state_dir. Commands that only read work beside it; `pricefetch poll` asks it for a pass.")
+		fmt.Fprintf(a.err, "%sA daemon is running on this state_dir. Commands that only read work beside it; `pricefetch poll MAILBOX` asks it for a pass.\n", prefix)
 	}
 }

@@ -21,13 +21,20 @@ func (a *app) schemaCommand() *cobra.Command {
 	}
 }
 
+// versionRow is the version as JSON shows it.
+type versionRow struct {
+	Version string    `json:"version"`
+	Go      string    `json:"go"`
+	Built   time.Time `json:"built,omitzero"` // time of the commit
+}
+
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			v := buildVersion()
 			if a.output == "json" {
-				return a.json(map[string]string{"version": v, "go": runtime.Version(), "built": built().Format(time.RFC3339)})
+				return a.json(versionRow{v, runtime.Version(), built()})
 			}
 			fmt.Fprintf(a.out, "pricefetch %s (%s %s/%s)\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return nil

@@ -26,13 +26,10 @@ func (a *app) onceCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			a.warn(config)
 			bar := a.bar()
 			o := a.daemonOptions(config)
-			if bar.shown() && !cmd.Flags().Changed("log-level") {
-				a.logLevel = "error" // the bar and the table say the rest
-				o.Log = a.logger()
-			}
-			a.warn(config)
+			o.Log = a.quiet(o.Log)
 			d, err := daemon.Open(cmd.Context(), o)
 			if err != nil {
 				return err
@@ -50,28 +47,34 @@ func (a *app) onceCommand() *cobra.Command {
 // passRow is one mailbox's pass as JSON shows it.
 type passRow struct {
 	poll.Report
-	Error string `json:"error,omitempty"`
-	Class string `json:"class,omitempty"`
+	DryRun bool       `json:"dry_run,omitempty"`
+	Plan   *poll.Plan `json:"plan,omitempty"`
+	Error  string     `json:"error,omitempty"`
+	Class  string     `json:"class,omitempty"`
 }
 
-// outcomes prints one row a mailbox and the errors below.
+// outcomes prints one row a mailbox, and below what a person should know.
 func (a *app) outcomes(outcomes []daemon.Outcome) error {
-	rows, table, failed := []passRow{}, [][]string{}, 0
+	rows, table, failed, stopped := []passRow{}, [][]string{}, 0, 0
 	for _, o := range outcomes {
-		row := passRow{Report: o.Report}
+		row := passRow{Report: o.Report, Plan: o.Plan, DryRun: o.DryRun}
 		state := "ok"
-		if o.Err != nil {
+		switch {
+		case o.Err != nil:
 			failed++
 			row.Error, row.Class = o.Err.Error(), mail.ClassOf(o.Err).String()
 			state = "FAILED (" + row.Class + ")"
-		} else if o.Report.Stopped {
+		case o.Report.Stopped:
+			stopped++
 			state = "stopped"
+		case o.DryRun:
+			state = "dry run"
 		}
 		rows = append(rows, row)
 		p := o.Report
 		table = append(table, []string{
 			p.Mailbox, fmt.Sprint(p.Listed), fmt.Sprint(len(p.Files)), octets(p.Bytes), fmt.Sprint(p.Unmatched), fmt.Sprint(p.NearMiss),
-			fmt.Sprint(p.Failed + p.Held), fmt.Sprint(p.Deleted), fmt.Sprint(p.Waiting), p.Took.Round(time.Millisecond).String(), state,
+			fmt.Sprint(p.Failed), fmt.Sprint(p.Held), fmt.Sprint(p.Deleted), fmt.Sprint(p.Waiting), p.Took.Round(time.Millisecond).String(), state,
 		})
 	}
 	if a.output == "json" {
@@ -79,24 +82,50 @@ func (a *app) outcomes(outcomes []daemon.Outcome) error {
 			return err
 		}
 	} else {
-		head := []string{"MAILBOX", "LISTED", "SAVED", "BYTES", "UNMATCHED", "NEAR MISS", "FAILED", "DELETED", "WAITING", "TOOK", "STATE"}
+		head := []string{"MAILBOX", "LISTED", "FILES", "BYTES", "UNMATCHED", "NEAR MISS", "FAILED", "HELD", "DELETED", "WAITING", "TOOK", "STATE"}
 		if err := a.table("no mailbox is enabled", head, table); err != nil {
 			return err
 		}
 		for _, r := range rows {
-			if r.Error != "" {
-				fmt.Fprintf(a.err, "%s: %s\n", r.Mailbox, r.Error)
-			}
-			if r.Waiting > 0 {
-				fmt.Fprintf(a.err, "%s: %s for approval; see: pricefetch plan %s, release with: pricefetch approve %s\n", r.Mailbox,
-					waits(r.Waiting), r.Mailbox, r.Mailbox)
-			}
+			a.remarks(r)
 		}
 	}
-	if failed > 0 {
+	switch {
+	case failed > 0:
 		return partError{fmt.Sprintf("%s of %d failed", mailboxes(failed), len(rows))}
+	case stopped > 0:
+		return partError{fmt.Sprintf("stopped: %s of %d not polled to the end", mailboxes(stopped), len(rows))}
 	}
 	return nil
+}
+
+// remarks tell on standard error what the table only counts, and what can be done.
+func (a *app) remarks(r passRow) {
+	say := func(format string, args ...any) {
+		fmt.Fprintf(a.err, "%s: %s\n", r.Mailbox, printable(fmt.Sprintf(format, args...)))
+	}
+	if r.Error != "" {
+		say("%s", r.Error)
+	}
+	if r.DryRun && r.Error == "" {
+		say("dry run: nothing is saved or deleted; see: pricefetch plan %s", r.Mailbox)
+	}
+	if r.Baseline > 0 {
+		say("first poll: %s older than first_run stay on the server and are not imported", plural(r.Baseline, "message"))
+	}
+	if r.NearMiss > 0 {
+		say("%s of wanted senders whose files no mask takes; see: pricefetch messages --mailbox %s --outcome near_miss",
+			plural(r.NearMiss, "message"), r.Mailbox)
+	}
+	if r.Failed > 0 {
+		say("%s failed and will be tried again; see: pricefetch messages --mailbox %s --outcome failed", plural(r.Failed, "message"), r.Mailbox)
+	}
+	if r.Held > 0 {
+		say("%s held for a person; see: pricefetch messages --mailbox %s --outcome held", plural(r.Held, "message"), r.Mailbox)
+	}
+	if r.Waiting > 0 {
+		say("%s for approval; see: pricefetch plan %s, release with: pricefetch approve %s", waits(r.Waiting), r.Mailbox, r.Mailbox)
+	}
 }
 
 func waits(n int) string {
@@ -108,8 +137,9 @@ func waits(n int) string {
 
 // bar is the progress of all mailboxes together, on a terminal only.
 type bar struct {
+	out  *os.File // nil: none is shown
 	mu   sync.Mutex
-	bar  *progressbar.ProgressBar
+	bar  *progressbar.ProgressBar // nil until there is something to count
 	seen map[string]poll.Progress
 }
 
@@ -118,17 +148,11 @@ func (a *app) bar() *bar {
 	if !ok || !term.IsTerminal(int(f.Fd())) || a.output == "json" {
 		return &bar{}
 	}
-	return &bar{
-		seen: map[string]poll.Progress{},
-		bar: progressbar.NewOptions(-1, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription("reading messages"),
-			progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(65*time.Millisecond)),
-	}
+	return &bar{out: f, seen: map[string]poll.Progress{}}
 }
 
-func (b *bar) shown() bool { return b.bar != nil }
-
 func (b *bar) update(p poll.Progress) {
-	if b.bar == nil {
+	if b.out == nil {
 		return
 	}
 	b.mu.Lock()
@@ -138,12 +162,21 @@ func (b *bar) update(p poll.Progress) {
 	for _, s := range b.seen {
 		total, done = total+s.Total, done+s.Done
 	}
+	if total == 0 {
+		return
+	}
+	if b.bar == nil { // not before: without a total the library draws in a goroutine of its own
+		b.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(b.out), progressbar.OptionSetDescription("reading messages"),
+			progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(65*time.Millisecond))
+	}
 	b.bar.ChangeMax(total)
 	// A terminal that cannot be written to is no reason to stop fetching.
 	_ = b.bar.Set(done)
 }
 
 func (b *bar) finish() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.bar != nil {
 		_ = b.bar.Finish()
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -10,12 +11,43 @@ import (
 	"pricefetch/internal/mail"
 )
 
-// json prints one value as indented JSON.
+// json prints one value as indented JSON, in which mail's own text does no more harm to a terminal than in a table.
 func (a *app) json(v any) error {
-	e := json.NewEncoder(a.out)
+	var b strings.Builder
+	e := json.NewEncoder(&b)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := io.WriteString(a.out, escaped(b.String()))
+	return err
+}
+
+// escaped writes what a terminal may obey, and JSON lets stand, as \u escapes. Such runes occur inside strings only.
+func escaped(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r != '\n' && printable(string(r)) != string(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// say prints to standard output. Its arguments may be mail's or a server's own words: they are made harmless.
+func (a *app) say(format string, args ...any) {
+	for i, arg := range args {
+		switch v := arg.(type) {
+		case string:
+			args[i] = printable(v)
+		case error:
+			args[i] = printable(v.Error())
+		}
+	}
+	fmt.Fprintf(a.out, format, args...)
 }
 
 // table prints rows under a heading, or one line that says that there are none.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -52,13 +53,16 @@ func (a *app) plan(ctx context.Context, c *config.Config, names []string) error 
 	if err != nil {
 		return err
 	}
-	var out []plannedBox
-	failed := 0
+	o := a.daemonOptions(c)
+	o.Log = a.quiet(o.Log)
+	out, failed := []plannedBox{}, 0
 	for _, m := range boxes {
-		p, err := daemon.Planner(c, rules, m, a.daemonOptions(c)).Plan(ctx, known)
+		p, err := daemon.Planner(c, rules, m, o).Plan(ctx, known)
 		box := plannedBox{Plan: p}
 		if err != nil {
 			box.Error = err.Error()
+		}
+		if err != nil || slices.ContainsFunc(p.Folders, func(f poll.FolderPlan) bool { return f.Error != "" }) {
 			failed++
 		}
 		out = append(out, box)
@@ -120,6 +124,9 @@ next:
 }
 
 func (a *app) printPlans(plans []plannedBox) error {
+	if len(plans) == 0 {
+		a.say("no mailbox is enabled\n")
+	}
 	for _, p := range plans {
 		for _, f := range p.Folders {
 			if err := a.printFolderPlan(p.Mailbox, f); err != nil {
@@ -127,7 +134,7 @@ func (a *app) printPlans(plans []plannedBox) error {
 			}
 		}
 		if p.Error != "" {
-			fmt.Fprintf(a.out, "%s: FAILED: %s\n", p.Mailbox, p.Error)
+			a.say("%s: FAILED: %s\n", p.Mailbox, p.Error)
 		}
 	}
 	return nil
@@ -139,16 +146,17 @@ func (a *app) printFolderPlan(mailbox string, f poll.FolderPlan) error {
 		where += " " + f.Folder
 	}
 	if f.Error != "" {
-		_, err := fmt.Fprintf(a.out, "%s: FAILED: %s\n", where, f.Error)
-		return err
+		a.say("%s: FAILED: %s\n", where, f.Error)
+		return nil
 	}
-	fmt.Fprintf(a.out, "%s: %s listed\n", where, plural(f.Listed, "message"))
+	a.say("%s: %s listed; a pass would save %s and delete %s\n", where, plural(f.Listed, "message"), plural(len(f.Save), "file"),
+		plural(len(f.Delete), "message"))
 	if f.FirstPoll {
 		fmt.Fprintln(a.out, "  This would be the first poll: what is older than first_run is put on record and not imported.")
 	}
 	var save [][]string
 	for _, s := range f.Save {
-		save = append(save, []string{"  save", shortTime(s.Received), sender(s.From), s.File, "→ " + strings.TrimPrefix(s.Dir+"/", "/"), "rule " + s.Rule})
+		save = append(save, []string{"  save", shortTime(s.Received), sender(s.From), s.File, strings.TrimPrefix(s.Dir+"/", "/"), "rule " + s.Rule + " takes it"})
 	}
 	for _, m := range f.Leave {
 		save = append(save, []string{"  leave", shortTime(m.Received), sender(m.From), clip(m.Subject, 40), string(m.Outcome), m.Reason})
@@ -159,13 +167,13 @@ func (a *app) printFolderPlan(mailbox string, f poll.FolderPlan) error {
 	for _, m := range f.Wait {
 		save = append(save, []string{"  keep", shortTime(m.Received), sender(m.From), clip(m.Subject, 40), string(m.Outcome), m.Reason})
 	}
-	if err := a.table("  nothing to do", []string{"  WHAT", "RECEIVED", "FROM", "FILE OR SUBJECT", "", "WHY"}, save); err != nil {
+	if err := a.table("  nothing to do", []string{"  WHAT", "RECEIVED", "FROM", "FILE OR SUBJECT", "WHERE OR OUTCOME", "WHY"}, save); err != nil {
 		return err
 	}
 	if f.Waiting != nil {
-		fmt.Fprintf(a.out, "  %s for: pricefetch approve %s (%s)\n", waits(f.Waiting.Count), mailbox, f.Waiting.Why)
+		a.say("  %s for: pricefetch approve %s (%s)\n", waits(f.Waiting.Count), mailbox, f.Waiting.Why)
 	} else if f.HeldBack != "" {
-		fmt.Fprintf(a.out, "  deletions are held back: %s\n", f.HeldBack)
+		a.say("  deletions are held back: %s\n", f.HeldBack)
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ func (a *app) runCommand() *cobra.Command {
 				return err
 			}
 			o := a.daemonOptions(config)
-			o.Strict = strict
+			o.Strict, o.Stopping = strict, nil // the log tells
 			for _, w := range config.Warnings {
 				o.Log.Warn(w.String())
 			}
@@ -31,6 +31,6 @@ func (a *app) runCommand() *cobra.Command {
 			return errors.Join(d.Run(cmd.Context()), d.Close())
 		},
 	}
-	c.Flags().BoolVar(&strict, "strict", false, "refuse to start where a mailbox's secret is missing")
+	c.Flags().BoolVar(&strict, "strict", false, "refuse to start where a secret is missing or a mailbox cannot be logged in to")
 	return c
 }

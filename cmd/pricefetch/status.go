@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pricefetch/internal/config"
+	"pricefetch/internal/daemon"
 	"pricefetch/internal/journal"
 	"pricefetch/internal/mail"
 )
@@ -27,20 +28,22 @@ func (a *app) statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			s.Running = daemon.Running(cmd.Context(), c.StateDir)
 			return a.printStatus(s)
 		},
 	}
 }
 
-// status is what JSON shows.
+// statusReport is what JSON shows.
 type statusReport struct {
+	Running   bool            `json:"running"` // a daemon, or a once, serves this state_dir
 	Mailboxes []mailboxStatus `json:"mailboxes"`
 	Rules     []ruleStatus    `json:"rules"`
 }
 
 type mailboxStatus struct {
 	Name         string               `json:"name"`
-	Health       string               `json:"health"` // ok, failing, unhealthy, never polled, disabled, removed
+	Health       string               `json:"health"` // ok, dry run, failing, unhealthy, never polled, disabled, removed
 	LastFinished time.Time            `json:"last_finished,omitzero"`
 	NextPass     time.Time            `json:"next_pass,omitzero"`
 	Error        string               `json:"error,omitempty"`
@@ -69,7 +72,7 @@ type ruleStatus struct {
 }
 
 func collectStatus(ctx context.Context, c *config.Config, j *journal.Journal, now time.Time) (statusReport, error) {
-	out := statusReport{}
+	out := statusReport{Mailboxes: []mailboxStatus{}, Rules: []ruleStatus{}}
 	known, err := j.Mailboxes(ctx)
 	if err != nil {
 		return out, err
@@ -83,7 +86,9 @@ func collectStatus(ctx context.Context, c *config.Config, j *journal.Journal, no
 		if err != nil {
 			return out, err
 		}
-		s.Health = health(m, states[m.Name], now)
+		if s.Health = health(m, states[m.Name], now); !m.Enabled {
+			s.NextPass = time.Time{}
+		}
 		out.Mailboxes = append(out.Mailboxes, s)
 		delete(states, m.Name)
 	}
@@ -92,7 +97,7 @@ func collectStatus(ctx context.Context, c *config.Config, j *journal.Journal, no
 		if err != nil {
 			return out, err
 		}
-		s.Health = "removed"
+		s.Health, s.NextPass = "removed", time.Time{}
 		out.Mailboxes = append(out.Mailboxes, s)
 	}
 	out.Rules, err = rulesStatus(ctx, c, j)
@@ -120,12 +125,14 @@ func health(m config.Mailbox, s mail.MailboxState, now time.Time) string {
 	switch {
 	case !m.Enabled:
 		return "disabled"
-	case s.Name == "":
-		return "never polled"
 	case now.Sub(s.LastFinished) > 3*m.Poll && !s.LastFinished.IsZero(), s.LastFinished.IsZero() && now.Sub(s.ErrorSince) > 3*m.Poll && s.LastError != "":
 		return "unhealthy"
 	case s.LastError != "":
 		return "failing"
+	case m.DryRun:
+		return "dry run"
+	case s.LastFinished.IsZero():
+		return "never polled"
 	default:
 		return "ok"
 	}
@@ -140,7 +147,7 @@ func rulesStatus(ctx context.Context, c *config.Config, j *journal.Journal) ([]r
 	for _, s := range stats {
 		byRule[s.Rule] = s
 	}
-	var out []ruleStatus
+	out := []ruleStatus{}
 	for _, r := range c.Rules {
 		s := byRule[r.Name]
 		row := ruleStatus{Name: r.Name, Enabled: r.Enabled, Files: s.Count}
@@ -186,16 +193,22 @@ func (a *app) printStatus(s statusReport) error {
 	for _, m := range s.Mailboxes {
 		a.printTroubles(m)
 	}
+	if !s.Running {
+		a.say("\nno daemon is running: nothing is polled until `pricefetch run` or `pricefetch once`\n")
+	}
 	return nil
 }
 
 // printTroubles tells what needs a person, and what to do.
 func (a *app) printTroubles(m mailboxStatus) {
-	say := func(format string, args ...any) { fmt.Fprintf(a.out, "\n"+m.Name+": "+format+"\n", args...) }
+	say := func(format string, args ...any) { a.say("\n"+m.Name+": "+format+"\n", args...) }
 	if m.Error != "" {
 		say("fails since %s (%s): %s", shortTime(m.ErrorSince), m.ErrorClass, m.Error)
 	}
 	for _, f := range m.Folders {
+		if f.FirstPoll && m.Health != "disabled" && m.Health != "removed" {
+			say("the first poll of %s has not ended yet: until then nothing of it is saved or deleted", folderName(f.Folder))
+		}
 		if f.Waiting != nil {
 			say("%s for approval: %s\n  see: pricefetch plan %s   release: pricefetch approve %s", waits(f.Waiting.Count), f.Waiting.Why, m.Name, m.Name)
 		}
@@ -207,12 +220,19 @@ func (a *app) printTroubles(m mailboxStatus) {
 		say("the server confirms deletions and does not carry them out; such messages are neither imported nor deleted again")
 	}
 	if !m.DueSince.IsZero() {
-		say("deletions are due since %s and not committed yet", shortTime(m.DueSince))
+		say("deletions are due since %s and not committed yet: each session read a message that could not be saved", shortTime(m.DueSince))
 	}
 	if n := m.Counts[mail.Held]; n > 0 {
-		say("%s held; see: pricefetch messages --outcome held", plural(n, "message"))
+		say("%s held for a person; see: pricefetch messages --mailbox %s --outcome held\n  then: pricefetch retry ID, or: pricefetch dismiss ID", plural(n, "message"), m.Name)
 	}
 	if n := m.Counts[mail.NearMiss]; n > 0 {
-		say("%s of wanted senders whose files no mask takes; see: pricefetch messages --outcome near_miss", plural(n, "message"))
+		say("%s of wanted senders whose files no mask takes; see: pricefetch messages --mailbox %s --outcome near_miss", plural(n, "message"), m.Name)
 	}
+}
+
+func folderName(name string) string {
+	if name == "" {
+		return "the maildrop"
+	}
+	return "folder " + name
 }

@@ -20,7 +20,9 @@ func (d *Daemon) Do(ctx context.Context, req Request) Answer {
 	a := Answer{Lines: lines}
 	if err != nil {
 		a.Error, a.Fault = err.Error(), IsFault(err)
-		d.log.Warn("request refused", "action", string(req.Action), "error", err)
+		if req.Action != ActPoll && req.Action != ActReload { // those have told it in their own words
+			d.log.Warn("operator's request was not, or not wholly, carried out", "action", string(req.Action), "error", err)
+		}
 	}
 	return a
 }
@@ -36,9 +38,9 @@ func (d *Daemon) do(ctx context.Context, req Request) ([]string, error) {
 	case ActApproveImportDir:
 		return d.approveImportDir(ctx)
 	case ActRetry:
-		return d.eachRecord(req.IDs, func(id mail.RecordID) (mail.Record, error) { return d.journal.Retry(ctx, id, d.now()) })
+		return d.retry(ctx, req.IDs)
 	case ActDismiss:
-		return d.eachRecord(req.IDs, func(id mail.RecordID) (mail.Record, error) { return d.journal.Dismiss(ctx, id, d.now()) })
+		return d.dismiss(ctx, req.IDs)
 	case ActRescan:
 		return d.rescan(ctx, req)
 	case ActReload:
@@ -89,7 +91,7 @@ func (d *Daemon) approve(ctx context.Context, req Request) ([]string, error) {
 		released, err := d.journal.Approve(ctx, name, d.now())
 		var lines []string
 		for _, a := range released {
-			line := fmt.Sprintf("%d messages may be deleted now", a.Count)
+			line := messages(a.Count) + " may be deleted now"
 			if a.Folder != "" {
 				line += " from folder " + a.Folder
 			}
@@ -112,22 +114,46 @@ func (d *Daemon) approveClock(ctx context.Context, req Request) ([]string, error
 	})
 }
 
-// eachRecord does one thing for each record.
-func (d *Daemon) eachRecord(ids []mail.RecordID, f func(mail.RecordID) (mail.Record, error)) ([]string, error) {
+// retry lets the next pass take held or failed messages again, and makes that pass at once where a scheduler runs.
+func (d *Daemon) retry(ctx context.Context, ids []mail.RecordID) ([]string, error) {
+	var mailboxes []string
+	lines, err := d.eachRecord(ids, func(id mail.RecordID) (string, mail.Record, error) {
+		rec, err := d.journal.Retry(ctx, id, d.now())
+		mailboxes = append(mailboxes, rec.Mailbox)
+		return "the next pass takes it again", rec, err
+	})
+	d.kick(mailboxes)
+	return lines, err
+}
+
+// dismiss notes that a person does not want messages; what was kept of them is not needed any more.
+func (d *Daemon) dismiss(ctx context.Context, ids []mail.RecordID) ([]string, error) {
+	defer d.tidy()
+	return d.eachRecord(ids, func(id mail.RecordID) (string, mail.Record, error) {
+		rec, err := d.journal.Dismiss(ctx, id, d.now())
+		if rec.Outcome == mail.Saved {
+			return "what was left over of it is not wanted", rec, err
+		}
+		return "it is left alone from now on and deleted by age only", rec, err
+	})
+}
+
+// eachRecord does one thing for each record; the others go on where one fails.
+func (d *Daemon) eachRecord(ids []mail.RecordID, f func(mail.RecordID) (string, mail.Record, error)) ([]string, error) {
 	var lines []string
 	var errs []error
-	var mailboxes []string
 	for _, id := range ids {
-		rec, err := f(id)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("message %d: %w", id, err))
-			continue
+		what, rec, err := f(id)
+		switch {
+		case errors.Is(err, mail.ErrNoRecord):
+			errs = append(errs, fmt.Errorf("message %d: there is none of that id; see: pricefetch messages", id))
+		case err != nil:
+			errs = append(errs, err)
+		default:
+			lines = append(lines, fmt.Sprintf("message %d (%s): %s", id, rec.Mailbox, what))
+			d.log.Info("operator: "+what, "mailbox", rec.Mailbox, "message", id, "outcome", string(rec.Outcome))
 		}
-		lines = append(lines, fmt.Sprintf("message %d is %s now", id, rec.Outcome))
-		mailboxes = append(mailboxes, rec.Mailbox)
-		d.log.Info("operator changed a message", "mailbox", rec.Mailbox, "message", id, "outcome", string(rec.Outcome))
 	}
-	d.kick(mailboxes)
 	return lines, errors.Join(errs...)
 }
 
@@ -150,7 +176,10 @@ func (d *Daemon) rescan(ctx context.Context, req Request) ([]string, error) {
 	}
 	lines, err := d.eachMailbox(req.Mailboxes, func(name string) ([]string, error) {
 		n, err := d.journal.Rescan(ctx, name, req.Since, want, d.now())
-		return []string{fmt.Sprintf("%d messages received since %s are judged again", n, req.Since.Format("2006-01-02"))}, err
+		if err != nil {
+			return nil, err
+		}
+		return []string{fmt.Sprintf("the next pass judges again %s received since %s", messages(n), req.Since.Local().Format("2006-01-02 15:04"))}, nil
 	})
 	d.kick(req.Mailboxes)
 	return lines, err
@@ -173,74 +202,120 @@ func (d *Daemon) wantedBy(rule string) (func(mail.Record) bool, error) {
 	return func(rec mail.Record) bool { return len(rules.For(rec.Mailbox).Sender(rec.Envelope).Rules) > 0 }, nil
 }
 
+// messages counts them in words.
+func messages(n int) string { return count(n, "message", "messages") }
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 // approveImportDir accepts the import directory of the configuration as the journal's own.
 func (d *Daemon) approveImportDir(ctx context.Context) ([]string, error) {
+	d.changing.Lock()
+	defer d.changing.Unlock()
 	d.mu.Lock()
 	dir, path := d.importd, d.config.ImportDir
 	d.mu.Unlock()
 	if err := dir.Known(); err == nil {
 		return []string{path + " is the directory that the journal knows: nothing to approve"}, nil
 	}
-	if _, err := d.establish(ctx, dir); err != nil {
-		return nil, err
-	}
-	if err := d.use(ctx, d.current()); err != nil {
+	if err := dir.establish(ctx, true); err != nil {
 		return nil, err
 	}
 	d.log.Info("operator approved the import directory", "import_dir", path)
+	var all []string
+	for _, m := range d.enabled() {
+		all = append(all, m.Name)
+	}
+	d.kick(all)
 	return []string{path + " is accepted; messages whose staged files were lost with the old one are fetched again"}, nil
 }
 
 // pollNow makes a pass over each mailbox now, whatever the back-off, and waits for it.
 func (d *Daemon) pollNow(ctx context.Context, names []string) ([]string, error) {
-	var mu sync.Mutex
 	var wg sync.WaitGroup
-	lines := make([]string, len(names))
-	var errs []error
+	outcomes := make([]Outcome, len(names))
 	for i, name := range names {
-		wg.Go(func() {
-			report, err := d.pollOne(ctx, name)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				errs = append(errs, fmt.Errorf("mailbox %s: %w", name, err))
-				return
-			}
-			lines[i] = fmt.Sprintf("%s: %d messages, %d files saved, %d deleted", name, report.Listed, len(report.Files), report.Deleted)
-		})
+		wg.Go(func() { outcomes[i] = d.pollOne(ctx, name) })
 	}
 	wg.Wait()
-	return slices.DeleteFunc(lines, func(s string) bool { return s == "" }), errors.Join(errs...)
+	var lines []string
+	var errs []error
+	for i, o := range outcomes {
+		switch {
+		case o.Err != nil:
+			errs = append(errs, fmt.Errorf("mailbox %s: %w", names[i], o.Err))
+		case o.Report.Stopped:
+			errs = append(errs, fmt.Errorf("mailbox %s: stopped before the pass came to its end", names[i]))
+		default:
+			lines = append(lines, names[i]+": "+o.words())
+		}
+	}
+	return lines, errors.Join(errs...)
+}
+
+// words tell what came of a pass, in one line.
+func (o Outcome) words() string {
+	r := o.Report
+	if o.DryRun {
+		save, del := 0, 0
+		if o.Plan != nil {
+			for _, f := range o.Plan.Folders {
+				save, del = save+len(f.Save), del+len(f.Delete)
+			}
+		}
+		return fmt.Sprintf("dry run: %s listed, would save %s and delete %d; see: pricefetch plan %s", messages(r.Listed),
+			count(save, "file", "files"), del, r.Mailbox)
+	}
+	text := fmt.Sprintf("%s listed, %s saved, %d deleted", messages(r.Listed), count(len(r.Files), "file", "files"), r.Deleted)
+	for _, more := range []struct {
+		n         int
+		one, many string
+	}{{r.NearMiss, "near miss", "near misses"}, {r.Failed, "failed", "failed"}, {r.Held, "held", "held"},
+		{r.Waiting, "deletion waits for approval", "deletions wait for approval"}} {
+		if more.n > 0 {
+			text += ", " + count(more.n, more.one, more.many)
+		}
+	}
+	return text
 }
 
 // pollOne asks the scheduler where there is one, so that its limits hold.
-func (d *Daemon) pollOne(ctx context.Context, name string) (poll.Report, error) {
+func (d *Daemon) pollOne(ctx context.Context, name string) Outcome {
 	m, ok := find(d.current(), name)
 	if !ok {
-		return poll.Report{}, fault("not in the configuration")
+		return Outcome{Err: fault("not in the configuration")}
 	}
 	if !m.Enabled {
-		return poll.Report{}, fault("it has enabled: false")
+		return Outcome{Err: fault("it has enabled: false")}
 	}
 	d.mu.Lock()
 	delete(d.planned, name)
 	d.mu.Unlock()
 	if d.schedule == nil {
-		return d.poll(ctx, name)
+		return d.limited(m)
 	}
 	done, err := d.schedule.Poll(name)
+	if errors.Is(err, schedule.ErrStopped) {
+		return Outcome{Report: poll.Report{Stopped: true}}
+	}
 	if err != nil {
-		return poll.Report{}, err
+		return Outcome{Err: err}
 	}
 	select {
-	case result, ok := <-done:
-		if !ok {
-			return poll.Report{}, schedule.ErrStopped
+	case result := <-done:
+		if errors.Is(result.Err, schedule.ErrStopped) {
+			break
 		}
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		return d.reports[name], result.Err
+		out := d.last[name]
+		out.Err = result.Err
+		return out
 	case <-ctx.Done():
-		return poll.Report{}, ctx.Err()
 	}
+	return Outcome{Report: poll.Report{Stopped: true}}
 }

@@ -65,7 +65,7 @@ func SessionOptions(m config.Mailbox, readOnly bool) mailbox.Options {
 // Planner is a pass that can only plan, for a journal that may be another process's.
 func Planner(c *config.Config, rules *match.Rules, m config.Mailbox, o Options) *poll.Pass {
 	p := newPass(c, rules, m, o)
-	p.Open = opener(m, true, o)
+	p.Open = opener(m, SessionOptions(m, true), o)
 	return p
 }
 
@@ -89,8 +89,7 @@ func destinations(rules []config.Rule) func(string) poll.Destination {
 }
 
 // opener dials one mailbox.
-func opener(m config.Mailbox, readOnly bool, o Options) func(context.Context) (poll.Session, error) {
-	so := SessionOptions(m, readOnly)
+func opener(m config.Mailbox, so mailbox.Options, o Options) func(context.Context) (poll.Session, error) {
 	if o.Trace {
 		log := o.Log.With("mailbox", m.Name)
 		so.Trace = func(direction, line string) { log.Debug("wire", "direction", direction, "line", line) }
@@ -104,10 +103,12 @@ func (d *Daemon) pass(name string) (*poll.Pass, config.Mailbox, error) {
 	defer d.mu.Unlock()
 	m, ok := find(d.config, name)
 	if !ok {
-		return nil, m, fmt.Errorf("mailbox %s: not in the configuration", name)
+		return nil, m, fault("mailbox %s: not in the configuration", name)
 	}
 	p := newPass(d.config, d.rules, m, d.options)
-	p.Open = opener(m, m.DryRun, d.options)
+	so := SessionOptions(m, m.DryRun)
+	so.Password = d.password(m)
+	p.Open = opener(m, so, d.options)
 	p.Journal, p.Import, p.Held = d.journal, d.importd, d.held
 	p.OpenKept = func(rec mail.Record) poll.Fetcher {
 		return mailbox.Kept(rec.Ref, func() (io.ReadCloser, error) { return d.held.Open(rec.Kept) })

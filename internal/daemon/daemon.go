@@ -14,27 +14,37 @@ import (
 
 	"pricefetch/internal/config"
 	"pricefetch/internal/journal"
-	"pricefetch/internal/mail"
 	"pricefetch/internal/match"
 	"pricefetch/internal/poll"
-	"pricefetch/internal/save"
 	"pricefetch/internal/save/held"
 	"pricefetch/internal/schedule"
 )
 
 // Options are what the command line gives a daemon.
 type Options struct {
-	Config  *config.Config
-	Log     *slog.Logger
-	Now     func() time.Time
-	Built   time.Time // of the program; zero: unknown
-	Strict  bool      // refuse to start where a secret is missing
-	KeepRaw int64     // bytes of raw messages under held/; 0: the default
-	Trace   bool      // log the wire at debug level, without credentials and bodies
+	Config *config.Config
+	Log    *slog.Logger
+	Now    func() time.Time
+	Built  time.Time // of the program; zero: unknown
+	Strict bool      // refuse to start where a secret is missing or a mailbox cannot be logged in to
+	Trace  bool      // log the wire at debug level, without credentials and bodies
+
+	Stopping func() // told when the first signal has come and the message in hand is being finished; may be nil
+
+	// What tests put in the place of the world's own; zero values are the real thing.
+	Signals <-chan os.Signal // nil: SIGHUP, SIGTERM and SIGINT of this process
+	Tick    <-chan time.Time // when refused secrets are looked at again; nil: every 15 s
+	Grace   time.Duration    // what the message in hand has to finish when the daemon stops; 0: 30 s
+	Rand    func() float64   // of the scheduler's jitter
+	KeepRaw int64            // bytes of raw messages under held/; 0: 1 GiB
 }
 
-// heldBytes bounds what state_dir/held may take.
-const heldBytes = 1 << 30
+const (
+	// heldBytes bounds what state_dir/held may take.
+	heldBytes = 1 << 30
+	// grace is what the message in hand has to finish when the daemon stops (semantics 5).
+	grace = 30 * time.Second
+)
 
 // Daemon is the house: one journal, one import directory, the mailboxes of the present configuration.
 type Daemon struct {
@@ -46,32 +56,45 @@ type Daemon struct {
 	journal  *journal.Journal
 	held     *held.Store
 	schedule *schedule.Scheduler // nil: nobody polls by the clock (once, or a single command)
+	limit    *limit              // of passes that no scheduler starts
 	stop     chan struct{}       // closed: passes finish the message in hand
-	hard     context.Context     // ends: passes end at once
+	stopOnce sync.Once
+	hard     context.Context // ends: passes end at once
 	progress func(poll.Progress)
+
+	passes   sync.RWMutex // read-locked while a pass runs: a sweep of held/ waits for none to
+	changing sync.Mutex   // one change of the configuration, or of the import directory, at a time
 
 	mu      sync.Mutex
 	config  *config.Config
-	importd *save.Dir
-	saving  save.Options // what importd was opened with
-	token   string       // likewise
+	importd *importDir
 	rules   *match.Rules
 	planned map[string]bool        // dry_run mailboxes that have been planned since the last start, reload or poll
 	busy    map[string]*sync.Mutex // one pass of one mailbox at a time, also without a scheduler
-	reports map[string]poll.Report // of each mailbox's last pass in this process
-	refused map[string][32]byte    // of mailboxes whose secret the server refused: that secret's hash
+	last    map[string]Outcome     // of each mailbox's last pass in this process
+	used    map[string][32]byte    // hash of the secret that each mailbox last logged in with
+	refused map[string][32]byte    // likewise, of mailboxes whose server refused it
 }
 
 // Open locks state_dir, opens the journal, finishes what a crash interrupted and sweeps what nobody will publish. A
-// fault of the configuration is config.Faults, a held lock ErrLocked.
+// fault of the configuration is one for IsFault, a held lock is ErrLocked. An import directory that is not there is
+// no error: nothing is fetched until it is.
 func Open(ctx context.Context, o Options) (*Daemon, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.KeepRaw == 0 {
+		o.KeepRaw = heldBytes
+	}
+	if o.Grace == 0 {
+		o.Grace = grace
+	}
 	d := &Daemon{
 		log: o.Log, now: o.Now, options: o, stop: make(chan struct{}), hard: ctx,
-		planned: map[string]bool{}, busy: map[string]*sync.Mutex{}, refused: map[string][32]byte{}, reports: map[string]poll.Report{},
+		planned: map[string]bool{}, busy: map[string]*sync.Mutex{}, last: map[string]Outcome{},
+		used: map[string][32]byte{}, refused: map[string][32]byte{},
 	}
+	d.limit = newLimit(o.Config.Limits.Sessions, d.perHost)
 	if err := d.open(ctx, o.Config); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -89,11 +112,7 @@ func (d *Daemon) open(ctx context.Context, c *config.Config) error {
 	if d.journal, err = journal.Open(ctx, filepath.Join(c.StateDir, "journal.db"), d.now); err != nil {
 		return err
 	}
-	limit := d.options.KeepRaw
-	if limit == 0 {
-		limit = heldBytes
-	}
-	if d.held, err = held.Open(filepath.Join(c.StateDir, "held"), limit); err != nil {
+	if d.held, err = held.Open(filepath.Join(c.StateDir, "held"), d.options.KeepRaw); err != nil {
 		return err
 	}
 	if err := d.use(ctx, c); err != nil {
@@ -106,7 +125,7 @@ func (d *Daemon) open(ctx context.Context, c *config.Config) error {
 func (d *Daemon) use(ctx context.Context, c *config.Config) error {
 	rules, err := match.Compile(translateRules(c.Rules))
 	if err != nil {
-		return err
+		return faultError{err}
 	}
 	dir, err := d.importDir(ctx, c)
 	if err != nil {
@@ -124,92 +143,6 @@ func (d *Daemon) use(ctx context.Context, c *config.Config) error {
 	return nil
 }
 
-// importDir opens the import directory of c. Only a journal that has never known a staging directory lets one be made.
-func (d *Daemon) importDir(ctx context.Context, c *config.Config) (*save.Dir, error) {
-	token, err := d.journal.Staging(ctx)
-	if err != nil {
-		return nil, err
-	}
-	gid, err := groupID(c.Group)
-	if err != nil {
-		return nil, err
-	}
-	o := save.Options{
-		ImportDir: c.ImportDir, StateDir: c.StateDir, JournalID: d.journal.ID(),
-		FileMode: c.FileMode, DirMode: c.DirMode, GID: gid, MinFree: c.Limits.MinFree,
-	}
-	if o == d.saving && token == d.token && token != "" {
-		return d.importd, nil // passes that are under way publish under the same mutexes
-	}
-	dir, err := save.Open(o, token)
-	if err == nil && token == "" {
-		token, err = d.establish(ctx, dir)
-	}
-	if err != nil {
-		return nil, err
-	}
-	d.saving, d.token = o, token
-	return dir, nil
-}
-
-// establish makes the staging directory and notes in the journal that this is the one.
-func (d *Daemon) establish(ctx context.Context, dir *save.Dir) (token string, err error) {
-	if token, err = dir.Establish(); err != nil {
-		return "", err
-	}
-	return token, d.journal.SetStaging(ctx, token)
-}
-
-// recover publishes what a crash left named in the journal, for every mailbox that was ever polled, and removes what
-// was staged and never named. Where the import directory is not ready this waits for the first pass that finds it so.
-func (d *Daemon) recover(ctx context.Context) error {
-	if err := d.importd.Ready(ctx); err != nil {
-		d.log.Error("import directory is not ready; nothing is fetched or deleted until it is", "error", err)
-		return nil
-	}
-	known, err := d.journal.Mailboxes(ctx)
-	if err != nil {
-		return err
-	}
-	for _, m := range known {
-		p := &poll.Pass{Mailbox: m.Name, Journal: d.journal, Import: d.importd, Now: d.now, Log: d.log.With("mailbox", m.Name)}
-		if _, err := p.Recover(ctx); err != nil {
-			return fmt.Errorf("recover mailbox %s: %w", m.Name, err)
-		}
-	}
-	return d.sweep(ctx)
-}
-
-// sweep removes staged files and kept raw messages that the journal does not name. Nothing else may be running.
-func (d *Daemon) sweep(ctx context.Context) error {
-	staged, err := d.journal.Staged(ctx)
-	if err != nil {
-		return err
-	}
-	n, err := d.importd.Sweep(staged)
-	if err != nil {
-		return err
-	}
-	if n > 0 {
-		d.log.Info("removed staged files that no message had named", "count", n)
-	}
-	return d.sweepHeld(ctx)
-}
-
-// sweepHeld removes raw messages that no record refers to any more.
-func (d *Daemon) sweepHeld(ctx context.Context) error {
-	kept, err := d.journal.Kept(ctx)
-	if err != nil {
-		return err
-	}
-	keep := make(map[string]bool, len(kept))
-	for _, name := range kept {
-		keep[name] = true
-	}
-	_, err = d.held.Sweep(keep)
-	return err
-}
-
 // Close gives everything back. No pass may be running.
 func (d *Daemon) Close() error {
 	var errs []error
@@ -225,13 +158,30 @@ func (d *Daemon) Close() error {
 // Journal gives the commands that report something to read from.
 func (d *Daemon) Journal() *journal.Journal { return d.journal }
 
-// ladder is how long to wait before the next try after an error of that class, step by step (semantics 5).
-func ladder(err error) []time.Duration {
-	if err == nil {
-		return nil
+// current is the running configuration.
+func (d *Daemon) current() *config.Config {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.config
+}
+
+// enabled are the mailboxes to poll.
+func (d *Daemon) enabled() []config.Mailbox {
+	var out []config.Mailbox
+	for _, m := range d.current().Mailboxes {
+		if m.Enabled {
+			out = append(out, m)
+		}
 	}
-	if mail.ClassOf(err) == mail.Auth {
-		return []time.Duration{5 * time.Minute, 10 * time.Minute, 20 * time.Minute, 40 * time.Minute, time.Hour}
+	return out
+}
+
+// stopping reports whether nothing new may be started.
+func (d *Daemon) stopping() bool {
+	select {
+	case <-d.stop:
+		return true
+	default:
+		return false
 	}
-	return []time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute}
 }

@@ -12,41 +12,52 @@ import (
 )
 
 // errNoReload is the answer to reload where no daemon runs that could have an old configuration.
-var errNoReload = errors.New("no daemon is running: nothing to reload")
+var errNoReload = errors.New("nothing to reload: the configuration is read at each start, and only `run` keeps running")
 
 // reload reads the configuration again. A faulty one changes nothing: the running one stays.
 func (d *Daemon) reload(ctx context.Context) ([]string, error) {
 	if d.schedule == nil {
-		return nil, fault("%w", errNoReload)
+		return nil, errNoReload
 	}
+	d.changing.Lock()
+	defer d.changing.Unlock()
 	d.tell(reloading())
-	defer d.tell(sd.SdNotifyReady)
+	defer d.ready()
 	old := d.current()
-	c, err := config.Load(old.Path, Checks())
-	if err == nil && c.StateDir != old.StateDir {
-		err = fault("state_dir: %s cannot become %s while the daemon runs: restart it", old.StateDir, c.StateDir)
-	}
-	if err == nil {
-		err = d.use(ctx, c)
-	}
+	c, err := d.renew(ctx, old)
 	if err != nil {
 		d.log.Error("the new configuration is not used; the running one stays", "error", err)
-		return nil, err
+		return nil, fmt.Errorf("%w\nthe new configuration is not used; the running one stays", err)
 	}
-	for _, w := range c.Warnings {
-		d.log.Warn(w.String())
-	}
-	d.schedule.SetSessions(c.Limits.Sessions)
-	d.schedule.Set(d.jobs())
 	lines := config.Diff(old, c)
 	if len(lines) == 0 {
 		lines = []string{"nothing changed"}
 	}
+	for _, w := range c.Warnings {
+		lines = append(lines, "warning: "+w.String())
+	}
+	if err := d.importd.Ready(ctx); err != nil {
+		lines = append(lines, "warning: nothing is fetched or deleted: "+err.Error())
+	}
 	for _, line := range lines {
 		d.log.Info("reloaded: " + line)
 	}
+	d.schedule.SetSessions(c.Limits.Sessions)
+	d.schedule.Set(d.jobs())
 	d.kickAfterReload(old, c)
 	return lines, nil
+}
+
+// renew loads the file again and makes it the running configuration, or leaves everything as it is.
+func (d *Daemon) renew(ctx context.Context, old *config.Config) (*config.Config, error) {
+	c, err := config.Load(old.Path, Checks())
+	if err != nil {
+		return nil, faultError{err}
+	}
+	if c.StateDir != old.StateDir {
+		return nil, fault("state_dir: %s cannot become %s while the daemon runs: restart it", old.StateDir, c.StateDir)
+	}
+	return c, d.use(ctx, c)
 }
 
 // kickAfterReload polls at once those mailboxes whose settings changed: an admin who mends one wants to see it.
