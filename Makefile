@@ -36,3 +36,14 @@ fuzz: ## run every fuzz target for FUZZTIME (default 10s) each
 
 clean: ## remove what was built and what the demo left
 	rm -rf bin dist demo/import demo/state
+
+.PHONY: servers
+servers: ## run the main job on six real mail servers in namespaces of their own; needs root, Debian 12
+	CGO_ENABLED=0 $(GO) vet -tags servers ./internal/mailtest/servers
+	CGO_ENABLED=0 $(GO) test -tags servers -c -o bin/servers.test ./internal/mailtest/servers
+	cd internal/mailtest/servers && ../../../bin/servers.test
+
+.PHONY: faults
+faults: ## as root: kill -9, failing and full disks, power cuts against the real program; FAULTS_WITHOUT=name,… leaves faults out
+	.ci/install-test-deps faults
+	$(GO) test -C cmd/pricefetch -tags faults -run '^TestFaults$$' -timeout 20m

@@ -40,6 +40,19 @@ type Error struct {
 func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
+// OddAnswer is the error of Envelopes where the server gave no usable answer for some of the messages asked for. What it
+// did answer before was handed over. Its class is Temporary. Who gets it should not ask for all of Refs again: with
+// Proven each of them is to blame; otherwise, in a new session, for the first one alone and then for the rest.
+type OddAnswer struct {
+	Refs   []Ref // not answered, the likeliest culprit first
+	Proven bool  // each was asked for alone
+	Cut    bool  // the connection broke without an answer to read, which may be chance
+	Err    error
+}
+
+func (e *OddAnswer) Error() string { return e.Err.Error() }
+func (e *OddAnswer) Unwrap() error { return e.Err }
+
 // Errorf makes an error of the given class; the format takes %w.
 func Errorf(c Class, format string, args ...any) error {
 	return &Error{Class: c, Err: fmt.Errorf(format, args...)}

@@ -10,8 +10,18 @@ import (
 	"time"
 )
 
+// errSlow: an answer came, but too slowly (leastRate).
+var errSlow = errors.New("too slow to go on")
+
 // errClosed is what a session answers after Close.
 var errClosed = errors.New("the session is closed")
+
+const (
+	// leastRate is how many octets a second an answer must bring on average, over rateTimeouts of the guard's timeout in
+	// which the server was waited for. A modem brings ten times that. One who drips is as useless as one who is silent.
+	leastRate    = 100
+	rateTimeouts = 5
+)
 
 // guard lies between the socket and everything above it, TLS included. While it is bound to a context every read has a
 // deadline that begins anew with each octet; what the layers above think of deadlines is ignored: go-imap gives a
@@ -24,6 +34,10 @@ type guard struct {
 	mu    sync.Mutex
 	armed bool // a read has a deadline
 	err   error
+
+	since  time.Time     // when the present waiting began; zero: nobody waits
+	waited time.Duration // waiting since the last command, or the last time that the rate was right
+	got    int           // octets that came in it
 }
 
 func newGuard(conn net.Conn, timeout time.Duration) *guard {
@@ -46,6 +60,7 @@ func (g *guard) bind(ctx context.Context) (release func()) {
 func (g *guard) arm(on bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.clock(time.Now())
 	g.armed = on
 	var deadline time.Time
 	if on {
@@ -60,6 +75,9 @@ func (g *guard) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := g.Conn.Read(p)
+	if err == nil {
+		err = g.afterRead(n)
+	}
 	if err != nil {
 		return n, g.fail(err)
 	}
@@ -69,16 +87,53 @@ func (g *guard) Read(p []byte) (int, error) {
 func (g *guard) beforeRead() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.since = time.Now()
 	if g.err == nil && g.armed {
-		_ = g.Conn.SetReadDeadline(time.Now().Add(g.timeout))
+		_ = g.Conn.SetReadDeadline(g.since.Add(g.timeout))
 	}
 	return g.err
+}
+
+// afterRead fails where too little came for too long.
+func (g *guard) afterRead(n int) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.clock(time.Now())
+	g.since = time.Time{}
+	g.got += n
+	if g.waited < rateTimeouts*g.timeout {
+		return nil
+	}
+	if waited, got := g.waited, g.got; float64(got) < leastRate*waited.Seconds() {
+		return fmt.Errorf("the server sent %d octets in %v: %w", got, waited.Round(time.Second), errSlow)
+	}
+	g.waited, g.got = 0, 0
+	return nil
+}
+
+// clock counts the time up to now as waiting if a read waits under a deadline: only then does anybody want an answer.
+func (g *guard) clock(now time.Time) {
+	if g.armed && !g.since.IsZero() {
+		g.waited += now.Sub(g.since)
+	}
+	if !g.since.IsZero() {
+		g.since = now
+	}
+}
+
+// asked begins the reckoning anew: the server may take its time before it answers a command.
+func (g *guard) asked() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.clock(time.Now())
+	g.waited, g.got = 0, 0
 }
 
 func (g *guard) Write(p []byte) (int, error) {
 	if err := g.cause(); err != nil {
 		return 0, err
 	}
+	g.asked()
 	_ = g.Conn.SetWriteDeadline(time.Now().Add(g.timeout))
 	n, err := g.Conn.Write(p)
 	if err != nil {

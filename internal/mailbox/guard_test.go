@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,20 +24,80 @@ func TestGuardDeadlineBeginsAnewWithEachOctet(t *testing.T) {
 		g := newGuard(client, time.Minute)
 		defer g.bind(t.Context())()
 		go func() {
-			for range 10 {
+			for range 4 {
 				time.Sleep(59 * time.Second)
 				server.Write([]byte("x"))
 			}
 		}()
 		_ = g.SetDeadline(time.Now().Add(time.Second)) // as go-imap would; it must not matter
 		start := time.Now()
-		n, err := io.ReadFull(g, make([]byte, 11))
-		if n != 10 || !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(start) != 10*59*time.Second+time.Minute {
+		n, err := io.ReadFull(g, make([]byte, 5))
+		if n != 4 || !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(start) != 4*59*time.Second+time.Minute {
 			t.Errorf("%d octets, %v after %v", n, err, time.Since(start))
 		}
 		contains(t, err, "silent for 1m0s")
 	})
 }
+
+// A server that drips is given up, one that is only slow to answer each command is not, nor is the reader's own time held
+// against it.
+func TestGuardLeastRate(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		every time.Duration // between two pieces of that many octets
+		piece int
+		busy  time.Duration // of the reader, unarmed, after each piece
+		asks  bool          // a command before each piece
+		lasts time.Duration // of waiting until it is given up; 0: it is not
+	}{
+		{"an octet a second", time.Second, 1, 0, false, 5 * time.Minute},
+		{"99 octets a second", time.Second, 99, 0, false, 5 * time.Minute},
+		{"100 octets a second", time.Second, 100, 0, false, 0},
+		{"slow to answer", 59 * time.Second, 10, 0, true, 0},
+		{"a piece now and then", 50 * time.Second, 6000, 0, false, 0},
+		{"a slow disk", 10 * time.Millisecond, 10, time.Minute, false, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client, server := net.Pipe()
+				g := newGuard(client, time.Minute)
+				defer g.bind(t.Context())()
+				var serving sync.WaitGroup
+				serving.Go(func() { _, _ = io.Copy(io.Discard, onlyReader{server}) })
+				serving.Go(func() {
+					for err := error(nil); err == nil; {
+						time.Sleep(c.every)
+						_, err = server.Write(make([]byte, c.piece))
+					}
+				})
+				start, p := time.Now(), make([]byte, 1<<20)
+				var err error
+				for err == nil && time.Since(start) < 20*time.Minute {
+					if c.asks {
+						_, _ = g.Write([]byte("NOOP\r\n"))
+					}
+					if _, err = g.Read(p); err == nil && c.busy > 0 {
+						g.arm(false)
+						time.Sleep(c.busy)
+						g.arm(true)
+					}
+				}
+				took := time.Since(start)
+				if c.lasts == 0 && err != nil || c.lasts > 0 && (err == nil || took < c.lasts || took > c.lasts+c.every) {
+					t.Errorf("%v after %v, want it to last %v", err, took, c.lasts)
+				}
+				if c.lasts > 0 {
+					contains(t, err, "too slow to go on")
+				}
+				_ = g.Close()
+				serving.Wait()
+			})
+		})
+	}
+}
+
+// onlyReader hides what else a connection can do, so that io.Copy reads.
+type onlyReader struct{ io.Reader }
 
 func TestGuardErrorIsSticky(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

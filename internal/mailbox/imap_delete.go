@@ -9,7 +9,6 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"pricefetch/internal/mail"
-	"pricefetch/internal/mimepart"
 )
 
 // Delete verifies and deletes folder by folder, as imap_delete says. Only UIDs that were verified in this session are
@@ -89,11 +88,11 @@ func (s *imapSession) verify(ctx context.Context, g *imapGroup, uids []imap.UID,
 	check := func(h imapHeader) error {
 		seen[h.uid] = true
 		d := a.doomed[g.refs[h.uid]]
-		switch print := mimepart.Envelope(h.fields).Fingerprint; {
+		switch print := h.envelope.Fingerprint; {
 		case print != d.Fingerprint:
 			a.put(g, []imap.UID{h.uid}, mail.DeleteMismatch, fmt.Errorf("delete message %s: another message has its UID now", name(d.Ref)))
-		case d.Size >= 0 && h.size != d.Size:
-			a.put(g, []imap.UID{h.uid}, mail.DeleteMismatch, fmt.Errorf("delete message %s: it had %d bytes and has %d now", name(d.Ref), d.Size, h.size))
+		case d.Size >= 0 && h.envelope.Size != d.Size:
+			a.put(g, []imap.UID{h.uid}, mail.DeleteMismatch, fmt.Errorf("delete message %s: it had %d bytes and has %d now", name(d.Ref), d.Size, h.envelope.Size))
 		default:
 			sound = append(sound, h.uid)
 		}
@@ -104,7 +103,7 @@ func (s *imapSession) verify(ctx context.Context, g *imapGroup, uids []imap.UID,
 		a.put(g, []imap.UID{uid}, mail.DeleteRefused, err)
 		return nil
 	}
-	if err := s.headers(ctx, uids, check, odd); err != nil {
+	if err := s.headers(ctx, g, uids, headerSink{check, odd}); err != nil {
 		return nil, err
 	}
 	for _, uid := range uids {
@@ -231,12 +230,12 @@ func (s *imapSession) sortLeft(ctx context.Context, g *imapGroup, uids []imap.UI
 
 // find sends UID SEARCH.
 func (s *imapSession) find(ctx context.Context, criteria imap.SearchCriteria) (map[imap.UID]bool, error) {
-	data, err := s.client.UIDSearch(&criteria, nil).Wait()
+	uids, err := s.search(&criteria)
 	if err != nil {
 		return nil, s.failed(ctx, fmt.Sprintf("search folder %q", s.selected.name), err)
 	}
 	found := map[imap.UID]bool{}
-	for _, uid := range data.AllUIDs() {
+	for _, uid := range uids {
 		found[uid] = true
 	}
 	return found, nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"regexp"
 	"strconv"
 	"strings"
@@ -82,6 +84,13 @@ func refused(c mail.Class, what string, e *imap.Error) error {
 	return &mail.Error{Class: c, After: backoff(e.Text), Err: fmt.Errorf("%s: %s", what, words(e))}
 }
 
+// byChance reports whether a connection ended in a way that need not repeat itself: it broke, or the server was silent.
+// What the server sent and we could not read is no chance.
+func byChance(err error) bool {
+	_, network := errors.AsType[net.Error](err)
+	return network || errors.Is(err, errSlow) || errors.Is(err, errHungUp) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
 // failed explains why a command came to no answer or to a refusal. Anything but a refusal has cost the connection.
 func (s *imapSession) failed(ctx context.Context, what string, err error) error {
 	if e := refusal(err); e != nil {
@@ -98,6 +107,7 @@ func (s *imapSession) broken(ctx context.Context, what string, err error) error 
 	switch {
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
+	case errors.Is(err, errTooMany): // we gave it up
 	case bye != "":
 		err = &mail.Error{Class: mail.Temporary, After: backoff(bye), Err: fmt.Errorf("server ended the session: BYE %s", bye)}
 	case s.conn.Err() != nil:

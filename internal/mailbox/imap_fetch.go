@@ -166,14 +166,18 @@ func (d *imapDelivery) askAgain(ctx context.Context, uid imap.UID, ref mail.Ref)
 // locate returns the sequence number of a message; 0 if the folder no longer has it.
 func (s *imapSession) locate(ctx context.Context, uid imap.UID) (uint32, error) {
 	data, err := s.client.Search(&imap.SearchCriteria{UID: []imap.UIDSet{imap.UIDSetNum(uid)}}, nil).Wait()
+	what := fmt.Sprintf("look for UID %d in folder %q", uid, s.selected.name)
 	if err != nil {
-		return 0, s.failed(ctx, fmt.Sprintf("look for UID %d in folder %q", uid, s.selected.name), err)
+		return 0, s.failed(ctx, what, err)
 	}
-	nums := data.AllSeqNums()
-	if len(nums) == 0 {
+	set, _ := data.All.(imap.SeqSet)
+	if len(set) == 0 {
 		return 0, nil
 	}
-	return nums[0], nil
+	if set[0].Start == 0 {
+		return 0, mail.Errorf(mail.Temporary, "%s: server answers with message number 0", what)
+	}
+	return set[0].Start, nil
 }
 
 // message hands over one FETCH response. Without content it leaves the message waiting.

@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -17,23 +18,59 @@ const listRounds = 3
 // List shows each configured folder, read only. A folder that cannot be opened says so in its own Listing.
 func (s *imapSession) List(ctx context.Context, prev []mail.Cursor) ([]mail.Listing, error) {
 	var listings []mail.Listing
-	err := s.guarded(ctx, func() error {
-		for _, folder := range s.folders() {
-			l, err := s.list(ctx, folder, cursorOf(prev, folder))
-			if err != nil {
-				if s.lost != nil {
-					return err
-				}
-				l = mail.Listing{Folder: folder, Err: err}
+	for _, folder := range s.folders() {
+		l, err := s.listFolder(ctx, folder, cursorOf(prev, folder))
+		if err != nil {
+			if s.lost != nil {
+				return nil, err
 			}
-			listings = append(listings, l)
+			l = mail.Listing{Folder: folder, Err: err}
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
+		listings = append(listings, l)
 	}
 	return listings, nil
+}
+
+// listFolder shows one folder. An answer that cannot be read costs the connection and would do so in every pass: it is
+// made anew, once, and the UIDs are asked for by SEARCH, whose answer says nothing of any one message.
+func (s *imapSession) listFolder(ctx context.Context, folder string, prev mail.Cursor) (l mail.Listing, err error) {
+	if s.lost != nil {
+		return l, s.lost
+	}
+	err = s.guarded(ctx, func() error {
+		l, err = s.list(ctx, folder, prev)
+		return err
+	})
+	if err == nil || !s.choked(ctx, err) {
+		return l, err
+	}
+	if rerr := s.reconnect(ctx); rerr != nil {
+		return l, fmt.Errorf("%w; then: %w", err, rerr)
+	}
+	err = s.guarded(ctx, func() error {
+		l, err = s.listBySearch(ctx, folder)
+		return err
+	})
+	return l, err
+}
+
+// choked reports whether the session was lost to an answer that could not be read.
+func (s *imapSession) choked(ctx context.Context, err error) bool {
+	if s.lost == nil || ctx.Err() != nil {
+		return false
+	}
+	return errors.Is(err, errTooMany) || s.conn.Bye() == "" && !byChance(s.conn.Err())
+}
+
+// reconnect replaces a session that was lost.
+func (s *imapSession) reconnect(ctx context.Context) error {
+	s.end()
+	fresh, err := connectIMAP(ctx, s.o)
+	if err != nil {
+		return err
+	}
+	*s = *fresh
+	return nil
 }
 
 // folders are those to be polled.
@@ -59,6 +96,11 @@ func (s *imapSession) list(ctx context.Context, folder string, prev mail.Cursor)
 	if err := s.selectFolder(ctx, folder, false); err != nil {
 		return mail.Listing{}, err
 	}
+	if s.fleeting(prev) {
+		if err := s.settle(ctx, folder); err != nil {
+			return mail.Listing{}, err
+		}
+	}
 	if f := s.selected; prev.Scope == f.scope && prev.UIDNext != 0 && f.uidNext >= prev.UIDNext {
 		l, unchanged, err := s.listNew(ctx, prev)
 		if err != nil || unchanged {
@@ -66,6 +108,27 @@ func (s *imapSession) list(ctx context.Context, folder string, prev mail.Cursor)
 		}
 	}
 	return s.listAll(ctx)
+}
+
+// fleeting reports whether the UIDs of a folder opened to read may be made up for this session alone. Courier 5.0.13 and
+// GNU Mailutils 3.15 keep the UIDs of new messages, and the UIDVALIDITY of a folder that had none, only once a client
+// has opened it for writing: before that every EXAMINE states another UIDVALIDITY, and no message would ever be known
+// again. It shows in the change, and Courier is told by its lack of UIDNEXT. A dry run changes nothing, so it does not ask.
+func (s *imapSession) fleeting(prev mail.Cursor) bool {
+	if s.o.ReadOnly {
+		return false
+	}
+	changed := prev.Scope != "" && prev.Scope != s.selected.scope
+	return changed || s.selected.uidNext == 0 && s.selected.exists > 0
+}
+
+// settle opens folder for writing, so that the server numbers its messages for good, and then to read again. No flag
+// changes but \Recent. A folder that may not be written to is read as it is.
+func (s *imapSession) settle(ctx context.Context, folder string) error {
+	if err := s.selectFolder(ctx, folder, true); s.lost != nil {
+		return err
+	}
+	return s.selectFolder(ctx, folder, false)
 }
 
 // listNew asks only for UIDs at or above the old UIDNEXT. UIDs ascend and are not used again (RFC 9051 section 2.3.1.1),
@@ -148,14 +211,54 @@ func (s *imapSession) allUIDs(ctx context.Context) ([]mail.Listed, error) {
 	if s.exists() > 0 {
 		return s.uidsFrom(ctx, 1)
 	}
-	data, err := s.client.UIDSearch(&imap.SearchCriteria{}, nil).Wait()
+	uids, err := s.search(&imap.SearchCriteria{})
+	if err != nil || len(uids) == 0 {
+		return nil, err
+	}
+	return s.uidsFrom(ctx, 1)
+}
+
+// listBySearch shows a folder without the sizes.
+func (s *imapSession) listBySearch(ctx context.Context, folder string) (mail.Listing, error) {
+	if err := s.selectFolder(ctx, folder, false); err != nil {
+		return mail.Listing{}, err
+	}
+	l := mail.Listing{Folder: s.selected.name, Scope: s.selected.scope}
+	uids, err := s.search(&imap.SearchCriteria{})
+	if err != nil {
+		return l, s.failed(ctx, s.listing(), err)
+	}
+	for _, uid := range uids {
+		ref := mail.Ref{Folder: l.Folder, Scope: l.Scope, ID: strconv.FormatUint(uint64(uid), 10)}
+		l.Refs = append(l.Refs, mail.Listed{Ref: ref, Size: -1})
+	}
+	if now := s.exists(); s.expunged.Load() > 0 || now != len(uids) {
+		l.Why = fmt.Sprintf("server announces %d messages and lists %d", now, len(uids))
+		return l, nil
+	}
+	l.Complete, l.Next = true, s.cursor(l.Refs)
+	return l, nil
+}
+
+// search returns the UIDs that fit, in ascending order. Its error is the client's, or tells of an answer that nobody may
+// expand: the library would do so with "1:*" or four thousand million UIDs.
+func (s *imapSession) search(criteria *imap.SearchCriteria) ([]imap.UID, error) {
+	data, err := s.client.UIDSearch(criteria, nil).Wait()
 	if err != nil {
 		return nil, err
 	}
-	if len(data.AllUIDs()) == 0 {
-		return nil, nil
+	set, _ := data.All.(imap.UIDSet)
+	total := uint64(0)
+	for _, r := range set {
+		if r.Start == 0 || r.Stop < r.Start {
+			return nil, errors.New("server answers SEARCH with a UID that is none")
+		}
+		if total += uint64(r.Stop-r.Start) + 1; total > uint64(s.o.MaxListed) {
+			return nil, s.o.tooMany()
+		}
 	}
-	return s.uidsFrom(ctx, 1)
+	uids, _ := set.Nums() // it has no star
+	return uids, nil
 }
 
 // uidsFrom lists the messages with UIDs at or above first. Its error is the client's.
@@ -171,6 +274,10 @@ func (s *imapSession) uidsFrom(_ context.Context, first uint32) ([]mail.Listed, 
 			case imapclient.FetchItemDataRFC822Size:
 				listed.Size = item.Size
 			}
+		}
+		if len(refs) == s.o.MaxListed {
+			s.drop()
+			return s.o.tooMany()
 		}
 		refs = append(refs, listed)
 		return nil

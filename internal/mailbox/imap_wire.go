@@ -9,17 +9,31 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 const (
-	// maxResponse is how much the parser may have to keep of one response, in octets: all of it but BODY[…] literals,
-	// which are streamed. A SEARCH answer with 90,000 UIDs fits.
+	// maxResponse is how much the parser may have to keep of one FETCH, LIST or SEARCH response, in octets: all of it but
+	// BODY[…] literals, which are streamed. A SEARCH answer with 90,000 UIDs fits.
 	maxResponse = 1 << 20
+	// maxStatus is the same for any other response: capabilities, flags, a sentence. Octets.
+	maxStatus = 64 << 10
 	// maxLiteral bounds each literal among that, in octets.
 	maxLiteral = 256 << 10
+	// maxSection bounds the literal of a header section, of which maxHeader is kept. Octets.
+	maxSection = 32 << 20
+	// maxGathered bounds what LIST and SEARCH may answer to one command, because the client gathers it. Octets.
+	maxGathered = 2 << 20
+	// maxRemarks bounds the short responses that one command may bring; 200,000 EXPUNGEs fit. Octets.
+	maxRemarks = 4 << 20
+	// fetchShare is what a listing may bring for each of the messages that a folder may have, on average. Octets.
+	fetchShare = 80
 	// keptLine is how much of a line is kept to tell what it is, in octets.
 	keptLine = 2 << 10
 )
+
+// errHungUp: the connection ended where more was to come.
+var errHungUp = errors.New("server closed the connection")
 
 // wire lies between the guarded connection and the IMAP parser, which has no limits of its own and forgets what a
 // server says in parting. It bounds each response, and remembers the text of BYE (RFC 9051 section 7.1.5).
@@ -35,7 +49,13 @@ type wire struct {
 	quoted   bool   // inside a quoted string, which the parser lets run over line ends
 	escaped  bool
 	follows  bool // the line goes on with a response that began before a literal
+	kind     responseKind
+	matched  int  // how many characters of "CAPABILITY", or of what stands in front of it, the line ends with
+	inList   bool // inside a list of capabilities
 	exceeded error
+
+	most   [3]int64        // octets by responseKind that one command may bring, BODY[…] literals aside
+	answer [3]atomic.Int64 // how many came since the last command
 
 	mu     sync.Mutex
 	hidden bool // credentials are being sent
@@ -46,6 +66,7 @@ type wire struct {
 
 func newWire(conn net.Conn, o Options) *wire {
 	w := &wire{Conn: conn, trace: oneAtATime(o.Trace)}
+	w.most = [3]int64{shortResponse: maxRemarks, fetchResponse: int64(o.MaxListed)*fetchShare + maxResponse, gatherResponse: maxGathered}
 	if o.TLS == TLSStart {
 		w.ahead = []byte("* OK\r\n")
 	}
@@ -89,7 +110,7 @@ func (w *wire) note(err error) {
 		return
 	}
 	if err == io.EOF {
-		err = errors.New("server closed the connection")
+		err = errHungUp
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -114,6 +135,9 @@ func (w *wire) Write(p []byte) (int, error) {
 		w.trace("C", "(credentials)")
 	} else {
 		w.trace("C", strings.TrimRight(string(p), "\r\n"))
+	}
+	for kind := range w.answer {
+		w.answer[kind].Store(0)
 	}
 	n, err := w.Conn.Write(p)
 	w.note(err)
@@ -157,14 +181,82 @@ func (w *wire) scan(b []byte) error {
 		}
 		w.take(b[:n])
 		b = b[n:]
-		if w.size > maxResponse {
-			return fmt.Errorf("response is longer than %d bytes: %.60q…", maxResponse, w.kept)
+		if err := w.bounds(n); err != nil {
+			return err
 		}
 		if ended {
 			if err := w.endLine(); err != nil {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// capability follows the line to find a bracket in a list of capabilities: go-imap v2.0.0-beta.8 then loops for ever, and
+// no closing of the connection ends it.
+func (w *wire) capability(c byte) (bracket bool) {
+	const word = "CAPABILITY"
+	switch {
+	case w.inList:
+		w.inList = c != ']' && c != '\n'
+		return c == '('
+	case w.matched > 0 && w.matched <= len(word) && c&^0x20 == word[w.matched-1]:
+		w.matched++
+		w.inList = w.matched > len(word)
+	case c == '[' || c == ' ':
+		w.matched = 1
+	default:
+		w.matched = 0
+	}
+	if w.inList {
+		w.matched = 0
+	}
+	return false
+}
+
+// responseKind sorts responses by how much of them there may be.
+type responseKind int
+
+const (
+	shortResponse  responseKind = iota // anything else
+	fetchResponse                      // handed on one by one
+	gatherResponse                     // LIST and SEARCH: gathered until the command ends
+)
+
+// kindOf tells the kind from the beginning of a response.
+func kindOf(line []byte) responseKind {
+	for i, word := range strings.Fields(string(line[:min(len(line), 40)])) {
+		switch word = strings.ToUpper(word); {
+		case i == 0 && word != "*":
+			return shortResponse
+		case i == 2 && word == "FETCH":
+			return fetchResponse
+		case i == 1 && (word == "LIST" || word == "SEARCH" || word == "ESEARCH"):
+			return gatherResponse
+		}
+	}
+	return shortResponse
+}
+
+// bounds judges the response after n more octets of it were taken.
+func (w *wire) bounds(n int) error {
+	if !w.follows {
+		w.kind = kindOf(w.kept)
+	}
+	most := int64(maxResponse)
+	if w.kind == shortResponse {
+		most = maxStatus
+	}
+	if w.exceeded != nil && w.kind == shortResponse {
+		return w.exceeded
+	}
+	w.exceeded = nil
+	if w.size > most {
+		return fmt.Errorf("response is longer than %d bytes: %.60q…", most, w.kept)
+	}
+	if w.answer[w.kind].Add(int64(n)) > w.most[w.kind] {
+		return fmt.Errorf("one command is answered with more than %d bytes like %.60q…", w.most[w.kind], w.kept)
 	}
 	return nil
 }
@@ -179,6 +271,9 @@ func (w *wire) take(b []byte) {
 	w.last = append(w.last, b[max(0, len(b)-tail):]...)
 	w.last = w.last[max(0, len(w.last)-tail):]
 	for _, c := range b {
+		if w.capability(c) && w.exceeded == nil {
+			w.exceeded = fmt.Errorf("list of capabilities has a bracket: %.60q…", w.kept)
+		}
 		switch {
 		case w.escaped:
 			w.escaped = false
@@ -199,11 +294,14 @@ func (w *wire) endLine() error {
 	}
 	n, body, announced := announcedLiteral(w.last)
 	if announced && !text {
-		if !body {
-			if n > maxLiteral {
-				return fmt.Errorf("response has a string of %d bytes, more than %d: %.60q…", n, maxLiteral, w.kept)
-			}
+		switch {
+		case !body && n > maxLiteral:
+			return fmt.Errorf("response has a string of %d bytes, more than %d: %.60q…", n, maxLiteral, w.kept)
+		case !body:
 			w.size += n
+			w.answer[w.kind].Add(n)
+		case n > maxSection && bytes.Contains(w.kept, []byte("[HEADER")):
+			return fmt.Errorf("response has a header of %d bytes, more than %d: %.60q…", n, maxSection, w.kept)
 		}
 		w.literal, w.follows = n, true
 	} else {

@@ -16,22 +16,31 @@ func TestIMAPWireBounds(t *testing.T) {
 	strs := strings.Repeat(fmt.Sprintf("{%d}\r\n%s ", maxLiteral, long[:maxLiteral]), 5)
 	for _, c := range []struct{ name, data, words string }{
 		{"line", "* 1 FETCH (FLAGS (" + long, "longer than 1048576"},
-		{"status line", "* OK " + long, "longer than 1048576"},
+		{"status line", "* OK " + long, "longer than 65536"},
 		{"literal", "* LIST () \"/\" {262145}\r\n", "string of 262145"},
 		{"absurd literal", "* LIST () \"/\" {9223372036854775807}\r\n", "string of 9223372036854775807"},
 		{"many literals", "* 1 FETCH (ENVELOPE (" + strs, "longer than 1048576"},
 		{"quoted string over lines", "* LIST () \"/\" \"BODY[] {999999999}\r\n" + long, "longer than 1048576"},
-		{"text that looks like a literal", "* OK see BODY[] {999999999}\r\n" + "* OK " + long, "longer than 1048576"},
-		{"tagged text that looks like a literal", "T1 OK see BODY[] {999999999}\r\n" + "* OK " + long, "longer than 1048576"},
+		{"text that looks like a literal", "* OK see BODY[] {999999999}\r\n" + "* OK " + long, "longer than 65536"},
+		{"tagged text that looks like a literal", "T1 OK see BODY[] {999999999}\r\n" + "* OK " + long, "longer than 65536"},
 		{"after content", "* 1 FETCH (BODY[] {3}\r\nabc FLAGS (" + long, "longer than 1048576"},
 		{"content", "* 1 FETCH (UID 1 BODY[] {2000000}\r\n" + long + long[:2000000-maxResponse] + ")\r\n", ""},
 		{"partial content", "* 1 FETCH (UID 1 BODY[]<0> {2000000}\r\n" + long + long[:2000000-maxResponse] + ")\r\n", ""},
 		{"content with quotes and braces", "* 1 FETCH (UID 1 BODY[] {19}\r\n\"* BYE {9999999}\r\n\"\r\n)\r\n* 2 EXISTS\r\n", ""},
+		{"capabilities that hang the parser", "* OK [CAPABILITY IMAP4rev1 (\r\n", "has a bracket"},
+		{"capabilities that hang the parser, far on", "* capability " + long[:5000] + "(\r\n", "has a bracket"},
+		{"brackets elsewhere", "* OK [CAPABILITY IMAP4rev1] ready (on a server)\r\n* FLAGS (CAPABILITY x)\r\n", ""},
+		{"header section", "* 1 FETCH (UID 1 BODY[HEADER.FIELDS (From)] {33554433}\r\n", "header of 33554433"},
+		{"capabilities", "* CAPABILITY " + long[:maxStatus], "longer than 65536"},
+		{"tagged", "T1 OK " + long[:maxStatus], "longer than 65536"},
+		{"all that a command brings to be gathered", strings.Repeat("* SEARCH "+long[:1<<19]+"\r\n", 5), "more than 2097152 bytes like"},
+		{"all that a command brings", strings.Repeat("* 1 FETCH ("+long[:1<<19]+"\r\n", 4), "more than 1048656 bytes like"},
+		{"remarks without end", strings.Repeat("* OK "+long[:1000]+"\r\n", 4200), "more than 4194304 bytes like"},
 		{"many lines", strings.Repeat("* OK "+long[:1000]+"\r\n", 3000), ""},
 	} {
 		for _, size := range []int{61, 4096} {
 			t.Run(fmt.Sprintf("%s by %d", c.name, size), func(t *testing.T) {
-				w := newWire(trickle{r: strings.NewReader(c.data), size: size}, Options{Trace: func(string, string) {}})
+				w := newWire(trickle{r: strings.NewReader(c.data), size: size}, Options{MaxListed: 1, Trace: func(string, string) {}})
 				n, err := io.Copy(io.Discard, struct{ io.Reader }{w})
 				if c.words == "" {
 					if err != nil || n != int64(len(c.data)) || w.Bye() != "" {
@@ -69,7 +78,7 @@ func TestIMAPWireRemembersBye(t *testing.T) {
 		"* 1 FETCH (BODY[] {10}\r\n* BYE no\r\n)\r\n* BYE yes {5}\r\n": "yes {5}",
 		"* OK [X] BYE\r\n* LIST () \"/\" BYE\r\n":                      "",
 	} {
-		w := newWire(trickle{r: strings.NewReader(data), size: 3}, Options{Trace: func(string, string) {}})
+		w := newWire(trickle{r: strings.NewReader(data), size: 3}, Options{MaxListed: 1, Trace: func(string, string) {}})
 		if _, err := io.Copy(io.Discard, struct{ io.Reader }{w}); err != nil {
 			t.Errorf("%q: %v", data, err)
 		}
@@ -93,7 +102,7 @@ func TestIMAPFlood(t *testing.T) {
 		}
 	})
 	_, err := Open(t.Context(), o)
-	contains(t, err, "longer than 1048576")
+	contains(t, err, "longer than 65536")
 	if mail.ClassOf(err) != mail.Temporary {
 		t.Errorf("class %v", mail.ClassOf(err))
 	}

@@ -5,6 +5,7 @@ package mailbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -47,6 +48,7 @@ type Options struct {
 
 	Timeout    time.Duration // of one read or write, renewed by every octet that moves; 0: 60 s
 	MaxMessage int64         // octets of one message: what is longer ends with mail.ErrTooLarge; 0: no bound
+	MaxListed  int           // messages that a folder or maildrop may offer, beyond which List fails; 0: 100,000
 
 	Trace  func(direction, line string)                                      // "C" or "S"; credentials and message content are hidden; nil: none
 	Dialer func(ctx context.Context, network, addr string) (net.Conn, error) // nil: a net.Dialer
@@ -81,6 +83,9 @@ func (o Options) withDefaults() Options {
 	if o.Timeout <= 0 {
 		o.Timeout = 60 * time.Second
 	}
+	if o.MaxListed <= 0 {
+		o.MaxListed = 100_000
+	}
 	if o.Trace == nil {
 		o.Trace = func(string, string) {}
 	}
@@ -105,6 +110,14 @@ func (o Options) server() string {
 // address is what is dialled, with an IPv6 literal in brackets.
 func (o Options) address() string {
 	return net.JoinHostPort(o.server(), strconv.Itoa(o.Port))
+}
+
+// errTooMany: see Options.MaxListed.
+var errTooMany = errors.New("the server lists too many messages")
+
+// tooMany is what ends a listing that is longer than it may be.
+func (o Options) tooMany() error {
+	return fmt.Errorf("%w, more than %d: delete or move away old mail", errTooMany, o.MaxListed)
 }
 
 // password asks for the secret and refuses what would break out of a command line or cannot be right.

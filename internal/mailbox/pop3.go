@@ -149,34 +149,42 @@ func (s *pop3Session) command(verb string, args ...any) (string, error) {
 	return s.wire.text, nil
 }
 
-// lines sends a command without arguments whose answer is a list, and hands over its lines.
-func (s *pop3Session) lines(verb string, each func(line string)) error {
+// lines sends a command without arguments whose answer is a list of at most limit octets, and hands over its lines. An
+// error of each ends the session.
+func (s *pop3Session) lines(verb string, limit int64, each func(line string) error) error {
 	if _, err := s.command(verb); err != nil {
 		return err
 	}
 	s.buf.Reset(s.wire.body)
-	for s.wire.body.n <= maxList {
+	for s.wire.body.n <= limit {
 		line, err := s.wire.line(s.buf)
 		if err == io.EOF {
 			s.wire.trace("S", ".")
 			return nil
 		}
+		if err == nil {
+			s.wire.trace("S", line)
+			err = each(line)
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", verb, s.wire.lost(err))
 		}
-		s.wire.trace("S", line)
-		each(line)
 	}
-	return fmt.Errorf("%s: %w", verb, s.wire.lost(fmt.Errorf("a list of more than %d octets", maxList)))
+	return fmt.Errorf("%s: %w", verb, s.wire.lost(fmt.Errorf("a list of more than %d octets", limit)))
 }
 
-// maxList bounds what LIST, UIDL or CAPA may answer; a million messages with UIDLs of 70 characters fit. Octets.
-const maxList = 96 << 20
+const (
+	// maxCaps bounds what CAPA may answer. Octets.
+	maxCaps = 64 << 10
+	// perListed is what LIST and UIDL may answer for each of the messages that a maildrop may have, on average: UIDLs of
+	// twice the 70 characters of RFC 1939 section 7 fit. Octets.
+	perListed = 160
+)
 
 // capabilities asks for CAPA (RFC 2449 section 5). A server without it is none the worse.
 func (s *pop3Session) capabilities() error {
 	caps := pop3Caps{}
-	err := s.lines("CAPA", caps.add)
+	err := s.lines("CAPA", maxCaps, caps.add)
 	if _, refused := errors.AsType[*pop3Refusal](err); refused {
 		return nil
 	}

@@ -46,7 +46,11 @@ func (s *pop3Session) Envelopes(ctx context.Context, refs []mail.Ref, each func(
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("read header of message %s: %w", name(ref), err)
+			err = fmt.Errorf("read header of message %s: %w", name(ref), err)
+			if lost := s.wire.Err(); lost != nil && ctx.Err() == nil {
+				return &mail.OddAnswer{Refs: []mail.Ref{ref}, Proven: true, Cut: byChance(lost), Err: err}
+			}
+			return err
 		}
 		env.Ref, env.Size = ref, l.Size
 		if err := each(env); err != nil {
@@ -67,12 +71,13 @@ func (s *pop3Session) envelope(num uint32) (mail.Envelope, error) {
 	return s.readEnvelope(num)
 }
 
-// readEnvelope reads the header off the reply and passes over the rest of it.
+// readEnvelope reads the header off the reply and passes over the rest of it: the whole message where there is no TOP,
+// but not much more than that.
 func (s *pop3Session) readEnvelope(num uint32) (mail.Envelope, error) {
 	s.buf.Reset(s.wire.body)
 	head, err := mimepart.ReadHeader(s.buf, 0)
 	if err == nil {
-		err = s.drain(math.MaxInt64)
+		err = s.drain(s.maildrop.octetsOf(num))
 	}
 	if err != nil {
 		return mail.Envelope{}, s.wire.lost(err)

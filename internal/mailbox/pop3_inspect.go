@@ -66,6 +66,9 @@ func (s *pop3Session) noteAbilities(r *Report) {
 	if !s.maildrop.uidl {
 		r.note("The server has no UIDL: messages are told apart by their headers, and only those saved in the same session can be deleted; delete_after_days has no effect on the others.")
 	}
+	if n := s.maildrop.repeated(); n > 0 {
+		r.note("The server gives %d messages an id (UIDL) that another one has too: they are told apart by their headers, and only those saved in the same session can be deleted.", n)
+	}
 	switch s.top {
 	case topAbsent:
 		r.note("The server has no TOP: every new message is downloaded to read its header, a dry run cannot tell attachments, and only messages downloaded in the same session can be deleted.")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,10 +18,21 @@ import (
 // maildrop is what STAT, UIDL and LIST told of the messages of this session.
 type maildrop struct {
 	refs   []mail.Listed     // by number
-	byID   map[string]uint32 // UIDLs that occur once
+	byID   map[string]uint32 // number by UIDL; 0 for one that occurs twice
 	octets int64             // as STAT says; -1 unknown
 	uidl   bool              // the server has UIDL
 	why    string            // why the listing is not complete; "" if it is
+}
+
+// repeated counts the messages that have no id of their own although the server has UIDL.
+func (d *maildrop) repeated() int {
+	n := 0
+	for _, m := range d.refs {
+		if d.uidl && m.ID == "" {
+			n++
+		}
+	}
+	return n
 }
 
 // List asks for the whole listing: POP3 has no way to ask for what is new.
@@ -87,31 +99,34 @@ func parseStat(text string) (count int, octets int64, why string) {
 	return -1, -1, fmt.Sprintf("STAT answered %q instead of a count", text)
 }
 
-// scanned is a UIDL or LIST reply: what stands behind each number, and what was wrong with it.
+// scanned is a UIDL or LIST reply, and what was wrong with it.
 type scanned struct {
 	offered bool // the server has the command
-	values  map[uint32]string
+	lines   []scanLine
 	why     string
+}
+
+// scanLine is one line of it: what stands behind a message number.
+type scanLine struct {
+	num   uint32
+	value string
 }
 
 // scan asks for UIDL or LIST. A refusal means that the server has no such command, if that may be; on an empty
 // maildrop, that there is nothing to list.
 func (s *pop3Session) scan(verb string, must bool, count int) (scanned, error) {
-	r := scanned{offered: true, values: map[uint32]string{}}
-	twice := map[uint32]bool{}
-	err := s.lines(verb, func(line string) {
+	r := scanned{offered: true}
+	err := s.lines(verb, int64(s.o.MaxListed)*perListed+maxCaps, func(line string) error {
 		num, value, ok := parseScan(line)
-		switch {
-		case !ok:
+		if !ok {
 			r.fault("%s has a line that cannot be read: %.80q", verb, line)
-		case twice[num]:
-		case r.has(num):
-			r.fault("%s has message number %d twice", verb, num)
-			twice[num] = true
-			delete(r.values, num)
-		default:
-			r.values[num] = value
+			return nil
 		}
+		if len(r.lines) == s.o.MaxListed {
+			return s.o.tooMany()
+		}
+		r.lines = append(r.lines, scanLine{num, value})
+		return nil
 	})
 	if refusal, ok := errors.AsType[*pop3Refusal](err); ok {
 		if count == 0 && !refusal.busy() {
@@ -121,12 +136,36 @@ func (s *pop3Session) scan(verb string, must bool, count int) (scanned, error) {
 			return scanned{}, nil
 		}
 	}
+	r.settle(verb)
 	return r, err
 }
 
-func (r *scanned) has(num uint32) bool {
-	_, ok := r.values[num]
-	return ok
+// settle brings the lines in the order of their numbers. A number that occurs twice names no message.
+func (r *scanned) settle(verb string) {
+	byNum := func(a, b scanLine) int { return cmp.Compare(a.num, b.num) }
+	if !slices.IsSortedFunc(r.lines, byNum) {
+		slices.SortFunc(r.lines, byNum)
+	}
+	once := r.lines[:0]
+	for i, n := 0, 0; i < len(r.lines); i = n {
+		for n = i + 1; n < len(r.lines) && r.lines[n].num == r.lines[i].num; n++ {
+		}
+		if n > i+1 {
+			r.fault("%s has message number %d twice", verb, r.lines[i].num)
+			continue
+		}
+		once = append(once, r.lines[i])
+	}
+	r.lines = once
+}
+
+// value returns what stands behind a number; "" if it is not there.
+func (r *scanned) value(num uint32) string {
+	i, ok := slices.BinarySearchFunc(r.lines, num, func(l scanLine, num uint32) int { return cmp.Compare(l.num, num) })
+	if !ok {
+		return ""
+	}
+	return r.lines[i].value
 }
 
 // fault keeps the first fault: the others mostly follow from it.
@@ -147,34 +186,35 @@ func parseScan(line string) (num uint32, value string, ok bool) {
 // join makes the refs. A message whose UIDL line is missing or cannot be read is left out rather than offered under no
 // identity, where the server has UIDL; the listing is not complete then.
 func (d *maildrop) join(uids, sizes scanned) {
-	d.byID = make(map[string]uint32, len(uids.values))
-	count := map[string]int{}
-	for _, id := range uids.values {
-		count[id]++
+	d.byID = make(map[string]uint32, len(uids.lines))
+	for _, l := range uids.lines {
+		if _, twice := d.byID[l.value]; twice {
+			l.num = 0
+		}
+		d.byID[l.value] = l.num
 	}
-	from := uids.values
+	from := uids.lines
 	if !uids.offered {
-		from = sizes.values
+		from = sizes.lines
 	}
-	for num := range from {
-		l := mail.Listed{Ref: mail.Ref{Num: num}, Size: parseSize(sizes.values[num])}
-		if id := uids.values[num]; count[id] == 1 && printable(id) {
-			l.ID = id
-			d.byID[id] = num
+	d.refs = slices.Grow(d.refs, len(from))
+	for _, line := range from {
+		l := mail.Listed{Ref: mail.Ref{Num: line.num}, Size: parseSize(sizes.value(line.num))}
+		if uids.offered && d.byID[line.value] == line.num && printable(line.value) {
+			l.ID = line.value
 		}
 		d.refs = append(d.refs, l)
 	}
-	slices.SortFunc(d.refs, func(a, b mail.Listed) int { return cmp.Compare(a.Num, b.Num) })
 }
 
 // check finds the first reason, if any, not to trust the listing to be all there is.
 func (d *maildrop) check(count int, uids, sizes scanned) {
 	whys := []string{d.why, uids.why, sizes.why}
-	if len(sizes.values) != count {
-		whys = append(whys, fmt.Sprintf("LIST has %d messages, STAT says %d", len(sizes.values), count))
+	if len(sizes.lines) != count {
+		whys = append(whys, fmt.Sprintf("LIST has %d messages, STAT says %d", len(sizes.lines), count))
 	}
-	if uids.offered && len(uids.values) != count {
-		whys = append(whys, fmt.Sprintf("UIDL has %d messages, STAT says %d", len(uids.values), count))
+	if uids.offered && len(uids.lines) != count {
+		whys = append(whys, fmt.Sprintf("UIDL has %d messages, STAT says %d", len(uids.lines), count))
 	}
 	for _, l := range d.refs {
 		if l.Size < 0 {
@@ -220,6 +260,15 @@ func (d *maildrop) find(ref mail.Ref) (mail.Listed, bool) {
 		return mail.Listed{}, false
 	}
 	return d.refs[i], true
+}
+
+// octetsOf bounds how long a message may turn out: servers estimate sizes, but not by more than half and a mebibyte.
+func (d *maildrop) octetsOf(num uint32) int64 {
+	i, ok := slices.BinarySearchFunc(d.refs, num, func(l mail.Listed, num uint32) int { return cmp.Compare(l.Num, num) })
+	if !ok || d.refs[i].Size < 0 || d.refs[i].Size > math.MaxInt64/4 {
+		return math.MaxInt64
+	}
+	return 2*d.refs[i].Size + 1<<20
 }
 
 // class makes a refusal by a busy server Temporary, with the delay it stated. Without a class an error is that anyway.

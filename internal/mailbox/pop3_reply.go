@@ -118,10 +118,12 @@ func clean(text string) string {
 // CAPA, and what it can do must be tried.
 type pop3Caps map[string][]string
 
-func (c pop3Caps) add(line string) {
+// add takes a line of CAPA's answer. Its error is nil.
+func (c pop3Caps) add(line string) error {
 	if words := strings.Fields(clean(line)); len(words) > 0 {
 		c[strings.ToUpper(words[0])] = words[1:]
 	}
+	return nil
 }
 
 func (c pop3Caps) has(name string) bool {

@@ -118,6 +118,9 @@ func (p *addressParser) angle() string {
 	return b.String()
 }
 
+// maxAddresses bounds the addresses that are taken from one field.
+const maxAddresses = 100
+
 // flush ends the address in hand. Without one in brackets the display name is looked through: first outside its
 // quotes, then within.
 func (p *addressParser) flush() {
@@ -134,6 +137,9 @@ func (p *addressParser) flush() {
 	}
 	p.phrase.Reset()
 	p.angles = nil
+	if len(p.out) >= maxAddresses {
+		p.out, p.pos = p.out[:maxAddresses:maxAddresses], len(p.in)
+	}
 }
 
 // withoutRoute cuts a source route, or "mailto:", off (RFC 5322 section 4.4).

@@ -15,11 +15,16 @@ func Fields() []string {
 
 // Envelope reads the header block of a message: raw bytes up to the empty line, or those of its Fields alone, in any
 // order. Of a field that occurs twice the first counts. Ref is left empty and Size is -1. It never fails: what cannot
-// be read is empty.
+// be read is empty, what is too long is cut; of From the first 100 addresses count. The fingerprint is of the whole fields.
 func Envelope(raw []byte) mail.Envelope {
 	h, _ := parseHeader(raw)
 	return h.envelope()
 }
+
+const (
+	maxFrom    = 16 << 10 // bytes of a From field that are looked at
+	maxSubject = 4 << 10  // bytes of a subject or a Message-ID that are kept
+)
 
 func (h header) envelope() mail.Envelope {
 	from, _ := h.raw("from")
@@ -28,10 +33,10 @@ func (h header) envelope() mail.Envelope {
 	id, _ := h.raw("message-id")
 	received, _ := h.raw("received")
 	return mail.Envelope{
-		From:        parseAddresses(from),
-		Subject:     decodeText(subject, h.charset()),
+		From:        parseAddresses(shorten(from, maxFrom)),
+		Subject:     shorten(decodeText(shorten(subject, maxField), h.charset()), maxSubject),
 		Date:        parseDate(date),
-		MessageID:   messageID(id),
+		MessageID:   shorten(messageID(shorten(id, maxField)), maxSubject),
 		Received:    receivedDate(received),
 		Size:        -1,
 		Fingerprint: h.fingerprint(),

@@ -5,10 +5,15 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 )
 
-const defaultHeaderBytes = 1 << 20
+const (
+	defaultHeaderBytes = 1 << 20
+	// maxField bounds one header field that is taken apart, in octets: a From with a thousand addresses fits.
+	maxField = 64 << 10
+)
 
 // errHeaderSize: a header block is longer than the limit.
 var errHeaderSize = errors.New("header is too long")
@@ -97,12 +102,27 @@ func isBlank(line []byte) bool {
 	return len(line) == 1 || len(line) == 2 && line[0] == '\r'
 }
 
-// parseHeader reads the fields of a block up to its first empty line. Lines that are neither a field nor the
-// continuation of one are passed over. tail is where a run of such lines at the block's end begins, -1 if there is
+// looksAt tells the fields that are of use from the others, of which a block may have a hundred thousand.
+func looksAt(name string) bool {
+	switch name {
+	case "from", "subject", "date", "message-id", "received",
+		"content-type", "content-disposition", "content-transfer-encoding", "content-id":
+		return true
+	}
+	return false
+}
+
+// has tells whether a field of that lower-case name was kept.
+func (h header) has(name string) bool {
+	return slices.ContainsFunc(h, func(f field) bool { return f.name == name })
+}
+
+// parseHeader reads the fields of a block up to its first empty line: of those that are of use, the first of each name.
+// Lines that are neither a field nor the continuation of one are passed over. tail is where a run of such lines at the block's end begins, -1 if there is
 // none: it may be a body that nothing separates from the header.
 func parseHeader(raw []byte) (h header, tail int) {
 	tail = -1
-	inField, begin := false, 0
+	last, kept, begin := "", false, 0 // the field that the line before belongs to
 	for pos := skipJunk(raw); pos < len(raw); {
 		n := bytes.IndexByte(raw[pos:], '\n') + 1
 		if n == 0 {
@@ -115,12 +135,16 @@ func parseHeader(raw []byte) (h header, tail int) {
 		switch name, start := fieldName(line); {
 		case name != "":
 			begin = pos + start
-			h = append(h, field{name: name, value: trimEOL(raw[begin : pos+n])})
-			inField, tail = true, -1
-		case inField && (line[0] == ' ' || line[0] == '\t' || isLostFold(h[len(h)-1], line)):
-			h[len(h)-1].value = trimEOL(raw[begin : pos+n])
+			if kept = looksAt(name) && !h.has(name); kept {
+				h = append(h, field{name: name, value: trimEOL(raw[begin : pos+n])})
+			}
+			last, tail = name, -1
+		case last != "" && (line[0] == ' ' || line[0] == '\t' || isLostFold(last, line)):
+			if kept {
+				h[len(h)-1].value = trimEOL(raw[begin : pos+n])
+			}
 		default:
-			inField = false
+			last = ""
 			if tail < 0 {
 				tail = pos
 			}
@@ -137,8 +161,8 @@ func skipJunk(raw []byte) int {
 }
 
 // isLostFold tells whether a line goes on with the parameters of a field although the blank of the fold is missing.
-func isLostFold(f field, line []byte) bool {
-	return strings.HasPrefix(f.name, "content-") && startsParam(string(line[:min(len(line), 40)]))
+func isLostFold(name string, line []byte) bool {
+	return strings.HasPrefix(name, "content-") && startsParam(string(line[:min(len(line), 40)]))
 }
 
 func trimEOL(line []byte) []byte {

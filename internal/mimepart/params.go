@@ -1,6 +1,7 @@
 package mimepart
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,14 +26,21 @@ func parseParams(s string) (value string, params []param) {
 		value = strings.ToLower(strings.Trim(s[:n], "\"' \t"))
 		s = skipComment(s[n:])
 	}
-	for s != "" {
-		var p param
-		p, s = nextParam(s)
-		if p.name != "" {
+	r := paramReader{rest: s}
+	for r.rest != "" {
+		if p := r.next(); p.name != "" {
 			params = append(params, p)
 		}
 	}
 	return value, params
+}
+
+// paramReader takes a list of parameters apart. It remembers what was looked for in vain, because what is not there will
+// not be there for the next parameter, and a field may have ten thousand of them.
+type paramReader struct {
+	rest      string
+	unclosed  bool // no closing quote follows
+	unwritten bool // no end of an encoded word follows
 }
 
 // skipComment passes over blanks and a comment in front of what follows (RFC 822 section 3.4.3).
@@ -47,15 +55,17 @@ func skipComment(s string) string {
 	return ""
 }
 
-// nextParam takes one parameter off s. What has no "=" gives a param without a name.
-func nextParam(s string) (p param, rest string) {
-	s = strings.TrimLeft(s, "; \t")
+// next takes one parameter off. What has no "=" gives a param without a name.
+func (r *paramReader) next() (p param) {
+	s := strings.TrimLeft(r.rest, "; \t")
 	n := strings.IndexAny(s, "=;")
 	if n < 0 {
-		return p, ""
+		r.rest = ""
+		return p
 	}
 	if s[n] == ';' {
-		return p, s[n:]
+		r.rest = s[n:]
+		return p
 	}
 	name := strings.TrimSpace(s[:n])
 	if i := strings.LastIndexAny(name, " \t)"); i >= 0 {
@@ -64,18 +74,18 @@ func nextParam(s string) (p param, rest string) {
 	p.name = strings.ToLower(name)
 	s = strings.TrimLeft(s[n+1:], " \t")
 	if strings.HasPrefix(s, `"`) {
-		p.value, rest = quoted(s[1:])
+		p.value, r.rest = r.quoted(s[1:])
 	} else {
-		p.value, rest = unquoted(s)
+		p.value, r.rest = r.unquoted(s)
 	}
-	return p, rest
+	return p
 }
 
 // quoted reads a value behind its opening quote. A quote within, that nothing fit to follow a value follows, is part of
 // the value; without a closing quote the value goes up to the next parameter.
-func quoted(s string) (value, rest string) {
+func (r *paramReader) quoted(s string) (value, rest string) {
 	var b strings.Builder
-	for i := 0; i < len(s); i++ {
+	for i := 0; i < len(s) && !r.unclosed; i++ {
 		switch {
 		case s[i] == '\\' && escapes(s[i+1:]):
 			i++
@@ -86,6 +96,7 @@ func quoted(s string) (value, rest string) {
 			b.WriteByte(s[i])
 		}
 	}
+	r.unclosed = true
 	n := paramEnd(s)
 	return strings.TrimRight(s[:n], " \t"), s[n:]
 }
@@ -115,11 +126,12 @@ func quoteAhead(s string) bool {
 }
 
 // unquoted reads a value that stands without quotes, blanks and all.
-func unquoted(s string) (value, rest string) {
+func (r *paramReader) unquoted(s string) (value, rest string) {
 	n := 0
-	for strings.HasPrefix(s[n:], "=?") { // an encoded word may hold a semicolon
+	for !r.unwritten && strings.HasPrefix(s[n:], "=?") { // an encoded word may hold a semicolon
 		i := strings.Index(s[n+2:], "?=")
 		if i < 0 {
+			r.unwritten = true
 			break
 		}
 		n += 2 + i + 2
@@ -191,22 +203,23 @@ func extended(params []param, name, hint string) (decoded, raw string) {
 	if len(segs) == 0 {
 		return "", ""
 	}
-	charset, b := "", []byte(nil)
-	escapes, pending := false, ""
+	charset, escapes := "", false
+	var b, whole, pending []byte
 	for i, s := range segs {
-		raw += s.value
+		whole = append(whole, s.value...)
 		if !s.escaped {
-			b = append(append(b, unpercent(pending)...), s.value...)
-			pending = ""
+			b = append(append(b, unpercent(string(pending))...), s.value...)
+			pending = pending[:0]
 			continue
 		}
 		if i == 0 {
 			charset, s.value = splitCharset(s.value)
 		}
 		escapes = true
-		pending += s.value
+		pending = append(pending, s.value...)
 	}
-	b = append(b, unpercent(pending)...)
+	b = append(b, unpercent(string(pending))...)
+	raw = string(whole)
 	if charset == "" && !escapes || strings.Contains(string(b), "=?") {
 		return decodeText(string(b), hint), raw
 	}
@@ -221,14 +234,12 @@ func splitCharset(v string) (charset, text string) {
 	return "", v
 }
 
-// maxSegments bounds the pieces of one parameter: a name of 255 bytes needs five.
-const maxSegments = 1000
-
 // segments returns the pieces of a parameter in their order. name*=… alone wins over name*0*=….
 func segments(params []param, name string) []segment {
 	var segs []segment
+	name += "*"
 	for _, p := range params {
-		rest, ok := strings.CutPrefix(p.name, name+"*")
+		rest, ok := strings.CutPrefix(p.name, name)
 		if !ok {
 			continue
 		}
@@ -237,13 +248,13 @@ func segments(params []param, name string) []segment {
 		}
 		digits, escaped := strings.CutSuffix(rest, "*")
 		n, err := strconv.Atoi(digits)
-		if err != nil || n < 0 || len(segs) == maxSegments || slices.ContainsFunc(segs, func(s segment) bool { return s.index == n }) {
+		if err != nil || n < 0 {
 			continue
 		}
 		segs = append(segs, segment{n, escaped, p.value})
 	}
-	slices.SortFunc(segs, func(a, b segment) int { return a.index - b.index })
-	return segs
+	slices.SortStableFunc(segs, func(a, b segment) int { return cmp.Compare(a.index, b.index) })
+	return slices.CompactFunc(segs, func(a, b segment) bool { return a.index == b.index }) // the first counts
 }
 
 // unpercent decodes percent escapes; a "%" that begins none stands for itself.

@@ -2,6 +2,7 @@ package mimepart
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -38,7 +39,7 @@ func (w *walker) describe(h header, media string) entity {
 	disposition, dparams := parseParams(value)
 	e.part.Disposition = dispositionOf(disposition, ok)
 	id, _ := h.raw("content-id")
-	e.part.ContentID = strings.Trim(joinBlanks([]byte(id)), "<> ")
+	e.part.ContentID = shorten(strings.Trim(joinBlanks([]byte(id)), "<> "), maxCIDLen)
 	e.part.Name, e.part.RawName = w.name(dparams, params)
 	e.part.Named = e.part.Name != ""
 	e.part.Attachment = e.part.Named || e.part.Disposition == "attachment"
@@ -54,16 +55,47 @@ func (w *walker) name(disposition, contentType []param) (name, raw string) {
 	}{{disposition, "filename"}, {disposition, "name"}, {contentType, "name"}, {contentType, "filename"}} {
 		decoded, raw := fileName(from.params, from.name, w.charset)
 		if decoded = norm.NFC.String(strings.TrimSpace(decoded)); decoded != "" {
-			return decoded, raw
+			return shortenName(decoded), shorten(raw, maxName)
 		}
 	}
 	return "", ""
 }
 
+// maxName bounds a file name, in bytes, with regard to what keeps it: the longest that a file system takes has 255.
+const maxName = 4 << 10
+
+// shortenName cuts a name that is too long, and keeps its extension, which masks go by.
+func shortenName(name string) string {
+	if len(name) <= maxName {
+		return name
+	}
+	extension := ""
+	if i := strings.LastIndexByte(name, '.'); i >= len(name)-20 {
+		extension = name[i:]
+	}
+	return norm.NFC.String(shorten(name, maxName-len(extension)) + extension)
+}
+
+// shorten cuts s at a character, so that it has at most limit bytes.
+func shorten(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
+}
+
+// maxType bounds a media type, in bytes (RFC 6838 section 4.2 allows 127 on each side of the slash).
+const maxType = 255
+
 // mediaType returns the type to go by: the default if there is none, "application/octet-stream" if it is none.
 func mediaType(typ, byDefault string) string {
 	major, minor, ok := strings.Cut(typ, "/")
 	switch {
+	case len(typ) > maxType:
+		return "application/octet-stream"
 	case typ == "" || typ == "text":
 		return byDefault
 	case typ == "multipart":

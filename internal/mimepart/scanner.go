@@ -8,6 +8,7 @@ import (
 const (
 	bufferSize   = 64 << 10
 	boundaryLine = 1 << 10 // a longer line is no boundary (RFC 2046 section 5.1.1 allows 70 characters)
+	maxBoundary  = 1000    // characters of a boundary that fits such a line with its dashes, a few blanks and line end
 )
 
 // scanner cuts a stream into header blocks and contents at the boundary lines of the multiparts that are open. An
@@ -42,7 +43,8 @@ func newScanner(r io.Reader) *scanner {
 	return &scanner{r: r, buf: make([]byte, bufferSize), bol: true}
 }
 
-// fill reads more, keeping what is unread. It reports false when the stream has ended.
+// fill reads more, keeping what is unread, up to bufferSize in all: what unread has made longer shrinks again. It reports
+// false when the stream has ended.
 func (s *scanner) fill() bool {
 	if s.err != nil {
 		return false
@@ -52,7 +54,7 @@ func (s *scanner) fill() bool {
 		s.pos = 0
 	}
 	for range 100 {
-		n, err := s.r.Read(s.buf[s.end:])
+		n, err := s.r.Read(s.buf[s.end:max(bufferSize, s.end)])
 		s.end += n
 		s.err = err
 		if n > 0 {
@@ -68,9 +70,10 @@ func (s *scanner) fill() bool {
 
 // unread puts b back in front of what is unread, at the start of a line.
 func (s *scanner) unread(b []byte) {
-	buf := make([]byte, len(b)+bufferSize)
+	rest := s.buf[s.pos:s.end]
+	buf := make([]byte, len(b)+max(len(rest), bufferSize))
 	n := copy(buf, b)
-	n += copy(buf[n:], s.buf[s.pos:s.end])
+	n += copy(buf[n:], rest)
 	s.buf, s.pos, s.end, s.bol = buf, 0, n, true
 }
 

@@ -67,11 +67,15 @@ type walker struct {
 	lim      Limits
 	parts    int
 	nameless int    // attachments without a name so far
+	decoding int    // encoded messages that are open, within each other
 	charset  string // the last one declared: a hint for raw 8-bit names
 	cids     cids   // what the HTML refers to
 	visitor  error  // of v.Part
 	damage   error  // of a forwarded message
 }
+
+// maxDecoding bounds encoded messages within each other: each takes buffers of its own.
+const maxDecoding = 8
 
 // errStop ends the walk; the reason is on the walker or the scanner.
 var errStop = errors.New("walk ended")
@@ -108,6 +112,12 @@ func (w *walker) header(s *scanner, path string, ofMessage bool) (header, error)
 		return nil, fmt.Errorf("read message: %w", err)
 	}
 	h, tail := parseHeader(raw)
+	for _, f := range h {
+		// A name cut off would be an attachment lost, so nothing is cut.
+		if len(f.value) > maxField && strings.HasPrefix(f.name, "content-") {
+			return nil, w.limit(path, "header field %s longer than %d bytes", f.name, maxField)
+		}
+	}
 	if tail >= 0 && isBody(raw[tail:], separated, h) {
 		if separated {
 			raw = append(raw, raw[len(bytes.TrimRight(raw, "\r\n")):]...) // the empty line again
@@ -166,6 +176,9 @@ func (w *walker) multipart(s *scanner, path string, e entity, depth int) error {
 	if e.boundary == "" {
 		s.skip()
 		return w.failure(s)
+	}
+	if len(e.boundary) > maxBoundary {
+		return w.limit(path, "boundary longer than %d characters", maxBoundary)
 	}
 	level := s.push(e.boundary)
 	s.skip() // the preamble
@@ -227,8 +240,12 @@ func (w *walker) forwarded(s *scanner, path string, e entity, depth int) error {
 		s.skip()
 		return w.failure(s)
 	}
+	if w.decoding++; w.decoding > maxDecoding {
+		return w.limit(path, "more than %d encoded messages within each other", maxDecoding)
+	}
 	inner := newScanner(newDecoder(s, e.encoding))
 	err := w.message(inner, path, depth)
+	w.decoding--
 	switch {
 	case w.visitor != nil || mail.ClassOf(err) == mail.Message:
 		return err
