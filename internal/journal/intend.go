@@ -124,6 +124,15 @@ func reservedBy(ctx context.Context, q querier, dir, name string, except int64) 
 	return err == nil, received, err
 }
 
+// Imported reports, for a dry run, whether a file of that rule, message, decoded name and content went out before or is
+// about to. Of several equal attachments of one message it speaks of the first.
+func (j *Journal) Imported(ctx context.Context, rule, fingerprint, original, sha256 string) (bool, error) {
+	var has bool
+	err := j.r.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM file WHERE rule = ? AND fingerprint = ? AND original = ? AND sha256 = ?
+		AND state IN ('intended', 'published'))`, rule, fingerprint, original, sha256).Scan(&has)
+	return has, j.classed("look for "+original, err)
+}
+
 // Rename gives an intended file another name, before any rename on the disk. mail.ErrNameTaken as Intend.
 func (j *Journal) Rename(ctx context.Context, file int64, name string) error {
 	return j.write(ctx, fmt.Sprintf("rename file %d to %s", file, name), func(tx *sql.Tx) error {

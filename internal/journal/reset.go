@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"fmt"
 
 	"pricefetch/internal/mail"
@@ -31,4 +32,23 @@ func resetReason(f folder, account mail.Account, scope string, r recall) string 
 		return fmt.Sprintf("only %d of the %d known ids are still listed, beside %d new ones", r.still, r.base, r.others)
 	}
 	return ""
+}
+
+// Reset tells, for a dry run, why SortOut would find the ids of a listing reset; "" if it would not. It changes nothing.
+func (j *Journal) Reset(ctx context.Context, mailbox string, l mail.Listing, account mail.Account) (string, error) {
+	what := "hold listing against " + place(mailbox, l.Folder)
+	tx, err := j.r.BeginTx(ctx, nil)
+	if err != nil {
+		return "", j.classed(what, err)
+	}
+	defer tx.Rollback()
+	f, ok, err := folderRow(ctx, tx, mailbox, l.Folder)
+	if err != nil || !ok {
+		return "", j.classed(what, err)
+	}
+	s := &sorting{tx: tx, l: l, f: f, complete: l.Complete, whole: l.Complete, known: make(map[string]known)}
+	if err := s.load(ctx); err != nil {
+		return "", j.classed(what, err)
+	}
+	return resetReason(f, account, l.Scope, s.recall()), nil
 }

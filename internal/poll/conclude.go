@@ -22,9 +22,11 @@ func (r *run) conclude(ctx context.Context, it *item, d *delivery) error {
 		j.Outcome = mail.Pending
 	}
 	if len(it.staged) > 0 || faults == "" {
-		if err := r.publish(ctx, it, j); err != nil {
-			return err
+		outcome, err := r.publish(ctx, it, j)
+		if err != nil {
+			return r.unpublished(ctx, it, err, d)
 		}
+		j.Outcome = outcome
 	}
 	if len(it.tooLarge) > 0 {
 		return r.hold(ctx, it.rec, faults, d)
@@ -32,8 +34,10 @@ func (r *run) conclude(ctx context.Context, it *item, d *delivery) error {
 	if faults != "" {
 		return r.fail(ctx, it, faults, d)
 	}
-	r.settled(it.rec.ID)
-	r.saved[it.rec.ID] = j.Outcome == mail.Saved
+	if j.Outcome == mail.Saved {
+		r.saved[it.rec.ID] = true
+		r.settled(it.rec.ID)
+	}
 	return nil
 }
 

@@ -197,6 +197,8 @@ func dies(h *house) (dead bool) {
 			if _, ok := r.(crash); !ok {
 				panic(r)
 			}
+			h.shut()
+			h.open()
 			dead = true
 		}
 	}()

@@ -34,6 +34,10 @@
 //	after record    saved: nothing is fetched again, retention decides as always
 //	after delete    deletion is intended: the next complete listing tells
 //
+// A name or a destination that cannot be had is the obstacle of its message alone: the intent stays and is tried again
+// in every pass, the others go on. A header that cannot be read, or that costs the connection, is left for later, and
+// held in the end, while the other headers are read.
+//
 // What fails is sorted by class (see mail.Class): the message alone, this mailbox for a while, the credentials, or our
 // own disk, in which case nothing is fetched, nothing deleted and no message blamed. The unknown is temporary and
 // never leads to a deletion.

@@ -2,6 +2,7 @@ package poll_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,10 @@ type server struct {
 	partial bool                  // listings are incomplete
 	noUIDL  bool
 	lies    bool // confirms deletions and does not carry them out
+	noTOP   bool // headers come by RETR
+
+	headless map[string]string // ids whose header is "withheld", or "cuts" the connection
+	inHand   string            // id of the message whose content was asked for last
 
 	fetched map[string]int // by id: how often content was asked for
 	log     []string
@@ -94,7 +99,12 @@ type session struct {
 	s      *server
 	marked []string
 	broken bool
+
+	retrieved []mail.Ref
 }
+
+// Retrieved tells what the server has given by RETR.
+func (c *session) Retrieved() []mail.Ref { return c.retrieved }
 
 func (c *session) ref(i int) mail.Ref {
 	m := c.s.messages[i]
@@ -140,8 +150,14 @@ func (c *session) Envelopes(_ context.Context, refs []mail.Ref, each func(mail.E
 			return err
 		}
 		m := c.locate(ref)
-		if m == nil {
+		if m == nil || c.s.headless[m.id] == "withheld" {
 			continue
+		}
+		if c.s.headless[m.id] == "cuts" {
+			return errCut
+		}
+		if c.s.noTOP {
+			c.retrieved = append(c.retrieved, ref)
 		}
 		if err := each(c.envelope(ref, m)); err != nil {
 			return err
@@ -170,6 +186,8 @@ func (c *session) Fetch(ctx context.Context, refs []mail.Ref, h mail.Handler) er
 			continue
 		}
 		c.s.fetched[m.id]++
+		c.s.inHand = m.id
+		c.retrieved = append(c.retrieved, ref)
 		if c.s.cut[m.id] {
 			h.Want(ref, mail.Part{})
 			return errCut
@@ -246,8 +264,14 @@ type house struct {
 	wrap   func(poll.Journal) poll.Journal
 	disk   func(poll.Import) poll.Import
 
+	user    string              // of the account; "": "u"
+	connect func() poll.Session // nil: a session with server
+
 	journal *journal.Journal
+	importd *save.Dir
+	held    *held.Store
 	output  bytes.Buffer
+	log     io.Writer // nil: output
 }
 
 func newHouse(t *testing.T, protocol string) *house {
@@ -268,8 +292,14 @@ func newHouse(t *testing.T, protocol string) *house {
 // boot opens the rooms as a starting daemon does; what was open before is closed first, as by a crash.
 func (h *house) boot() (poll.Pass, *save.Dir) {
 	h.t.Helper()
-	ctx := h.t.Context()
 	h.shut()
+	return h.build(), h.importd
+}
+
+// open opens the rooms.
+func (h *house) open() {
+	h.t.Helper()
+	ctx := h.t.Context()
 	var err error
 	h.journal, err = journal.Open(ctx, filepath.Join(h.dir, "state", "journal.db"), func() time.Time { return h.now })
 	if err != nil {
@@ -279,7 +309,7 @@ func (h *house) boot() (poll.Pass, *save.Dir) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	dir, err := save.Open(save.Options{
+	h.importd, err = save.Open(save.Options{
 		ImportDir: filepath.Join(h.dir, "import"), StateDir: filepath.Join(h.dir, "state"), JournalID: h.journal.ID(),
 		FileMode: 0o640, DirMode: 0o750, GID: -1,
 	}, token)
@@ -287,23 +317,30 @@ func (h *house) boot() (poll.Pass, *save.Dir) {
 		h.t.Fatal(err)
 	}
 	if token == "" {
-		if token, err = dir.Establish(); err != nil {
+		if token, err = h.importd.Establish(); err != nil {
 			h.t.Fatal(err)
 		}
 		if err := h.journal.SetStaging(ctx, token); err != nil {
 			h.t.Fatal(err)
 		}
 	}
-	store, err := held.Open(filepath.Join(h.dir, "state", "held"), 1<<20)
-	if err != nil {
+	if h.held, err = held.Open(filepath.Join(h.dir, "state", "held"), 1<<20); err != nil {
 		h.t.Fatal(err)
+	}
+}
+
+// build makes a pass of the options as they are now, and opens the rooms if they are not.
+func (h *house) build() poll.Pass {
+	h.t.Helper()
+	if h.journal == nil {
+		h.open()
 	}
 	rules, err := match.Compile(h.rules)
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	p := h.pass
-	p.Mailbox, p.Account = "prices", mail.Account{Protocol: h.server.protocol, Host: "mail.example.ru", User: "u"}
+	p.Mailbox, p.Account = "prices", mail.Account{Protocol: h.server.protocol, Host: "mail.example.ru", User: cmp.Or(h.user, "u")}
 	p.Rules = rules.For("prices")
 	p.Destination = func(rule string) poll.Destination { return poll.Destination{Dir: rule} }
 	if h.pass.Destination != nil {
@@ -313,21 +350,28 @@ func (h *house) boot() (poll.Pass, *save.Dir) {
 		if err := h.server.ask("open"); err != nil {
 			return nil, err
 		}
+		if h.connect != nil {
+			return h.connect(), nil
+		}
 		return &session{s: h.server}, nil
 	}
 	p.OpenKept = func(rec mail.Record) poll.Fetcher {
-		return mailbox.Kept(rec.Ref, func() (io.ReadCloser, error) { return store.Open(rec.Kept) })
+		return mailbox.Kept(rec.Ref, func() (io.ReadCloser, error) { return h.held.Open(rec.Kept) })
 	}
-	p.Journal, p.Import, p.Held = h.journal, dir, store
+	p.Journal, p.Import, p.Held = h.journal, h.importd, h.held
 	if h.wrap != nil {
 		p.Journal = h.wrap(h.journal)
 	}
 	if h.disk != nil {
-		p.Import = h.disk(dir)
+		p.Import = h.disk(h.importd)
 	}
 	p.Now = func() time.Time { return h.now }
-	p.Log = slog.New(slog.NewTextHandler(&h.output, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	return p, dir
+	log := h.log
+	if log == nil {
+		log = &h.output
+	}
+	p.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return p
 }
 
 func (h *house) shut() {
@@ -339,10 +383,10 @@ func (h *house) shut() {
 	}
 }
 
-// run makes one pass after a fresh start.
+// run makes one pass.
 func (h *house) run() (poll.Report, error) {
 	h.t.Helper()
-	p, _ := h.boot()
+	p := h.build()
 	h.t.Cleanup(h.shut)
 	h.server.log = nil
 	return p.Run(h.t.Context())

@@ -135,8 +135,8 @@ func (r *run) fetchBatch(ctx context.Context, batch []mail.Record) error {
 	}
 	err := r.source(batch).Fetch(ctx, refs, d)
 	d.discard()
-	if err != nil && d.abort == nil && ctx.Err() == nil {
-		return errors.Join(err, r.lost(ctx, err.Error()))
+	if err != nil && d.abort == nil && !cancelled(ctx) {
+		return errors.Join(err, r.lost(context.WithoutCancel(ctx), err.Error()))
 	}
 	if aerr := r.Journal.Asked(context.WithoutCancel(ctx), r.Mailbox); err == nil {
 		err = aerr
@@ -145,6 +145,12 @@ func (r *run) fetchBatch(ctx context.Context, batch []mail.Record) error {
 		return d.abort
 	}
 	return errors.Join(err, r.keepRaw(ctx, d.toKeep))
+}
+
+// cancelled reports whether somebody ended the pass. One that ran into its total limit was not: the message in hand
+// may be one that never ends.
+func cancelled(ctx context.Context) bool {
+	return ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded)
 }
 
 // source is where a batch is read from: the server, or the raw message that was kept when it was held.
@@ -296,10 +302,11 @@ func (d *delivery) settle(it *item, err error) error {
 	switch {
 	case err == nil:
 		return d.run.conclude(ctx, it, d)
-	case mail.ClassOf(err) == mail.Message:
+	case mail.ClassOf(err) == mail.Message, it.rec.Kept != "":
 		return d.run.fail(ctx, it, err.Error(), d)
-	default:
-		return nil // the session's trouble: the message stays pending
+	default: // the session's trouble
+		d.run.Log.Warn("message cannot be read now; it stays as it is", "message", it.rec.ID, "error", err)
+		return nil
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"pricefetch/internal/mail"
 )
@@ -117,39 +118,42 @@ func (r *run) sortOut(ctx context.Context, f *folder) error {
 
 // inspect reads the headers that are not on record, and ends the folder's first poll once it has them all.
 func (r *run) inspect(ctx context.Context, f *folder) error {
-	missing := len(f.work.Inspect)
-	byRef := make(map[mail.Ref]mail.Record, missing)
+	asked := make(map[mail.Ref]mail.Record, len(f.work.Inspect))
 	var ask []mail.Ref
 	batch := headers{run: r}
 	for _, rec := range f.work.Inspect {
 		ref := r.ref(rec)
-		byRef[ref] = rec
 		if e, ok := r.known[ref]; ok {
-			batch.add(rec, e)
-			missing--
+			if err := batch.add(rec, e); err != nil {
+				return err
+			}
 			continue
 		}
+		if r.rests(rec) {
+			continue
+		}
+		asked[ref] = rec
 		ask = append(ask, ref)
 	}
 	err := r.session.Envelopes(ctx, ask, func(e mail.Envelope) error {
-		rec, ok := byRef[e.Ref]
+		rec, ok := asked[e.Ref]
 		if !ok {
 			return nil
 		}
-		delete(byRef, e.Ref)
-		missing--
+		delete(asked, e.Ref)
 		return batch.add(rec, e)
 	})
-	if ferr := batch.flush(); err == nil {
-		err = ferr // what was read before the connection broke need not be read again
+	if ferr := batch.flush(); ferr != nil {
+		return errors.Join(err, ferr) // what was read before the connection broke need not be read again
 	}
+	left := slices.DeleteFunc(ask, func(ref mail.Ref) bool { _, missing := asked[ref]; return !missing })
 	if err != nil {
+		return errors.Join(err, r.blame(ctx, err, left, asked))
+	}
+	if err := r.withheld(ctx, left, asked); err != nil {
 		return err
 	}
-	if missing == 0 {
-		return r.endFirstPoll(ctx, f)
-	}
-	return nil
+	return r.endFirstPoll(ctx, f)
 }
 
 // endFirstPoll draws the line between old mail and mail to import, once everything in the folder is known.
@@ -159,6 +163,10 @@ func (r *run) endFirstPoll(ctx context.Context, f *folder) error {
 	}
 	n, err := r.Journal.EndFirstPoll(ctx, r.Mailbox, f.listing.Folder, r.FirstRun, r.Now())
 	if err != nil {
+		return err
+	}
+	state, err := r.Journal.Folder(ctx, r.Mailbox, f.listing.Folder)
+	if err != nil || !state.FirstPollDone {
 		return err
 	}
 	f.work.FirstPoll = false

@@ -104,12 +104,51 @@ func (r *run) converse(ctx context.Context) error {
 			return err
 		}
 	}
+	var stop error
 	if !r.state.DeleteFirst {
-		if err := r.fetch(ctx); err != nil {
-			return err
+		if stop = r.fetch(ctx); stop != nil && !r.stopped(stop) {
+			return stop
 		}
 	}
+	if err := r.account(ctx); err != nil {
+		return err
+	}
+	if stop != nil {
+		return stop
+	}
 	return r.retain(ctx)
+}
+
+// retriever is a session that reads whole messages also where only their headers are asked for: POP3 without TOP.
+type retriever interface {
+	// Retrieved tells which messages the server has given whole so far.
+	Retrieved() []mail.Ref
+}
+
+// account notes which of the messages that came whole, if only for the sake of their header, are neither saved nor
+// unmatched nor kept.
+func (r *run) account(ctx context.Context) error {
+	s, ok := r.session.(retriever)
+	if !ok || len(s.Retrieved()) == 0 {
+		return nil
+	}
+	whole := map[mail.Ref]bool{}
+	for _, ref := range s.Retrieved() {
+		whole[ref] = true
+	}
+	for _, f := range r.folders {
+		records, err := r.Journal.Listed(ctx, r.Mailbox, f.listing.Folder)
+		if err != nil {
+			return err
+		}
+		for _, rec := range records {
+			safe := rec.Outcome == mail.Saved || rec.Outcome == mail.Unmatched || rec.Outcome == mail.Held && rec.Kept != ""
+			if whole[r.ref(rec)] && !safe {
+				r.unsaved[rec.ID] = true
+			}
+		}
+	}
+	return nil
 }
 
 // run is one pass under way.

@@ -3,7 +3,6 @@ package poll
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"pricefetch/internal/mail"
@@ -19,7 +18,12 @@ func (r *run) finish(ctx context.Context) error {
 		return err
 	}
 	for _, in := range intents {
-		if err := r.complete(ctx, in.Record.ID, in.Files, in.Judgement); err != nil {
+		_, err := r.complete(ctx, in.Record.ID, in.Files, in.Judgement)
+		if isObstacle(err) {
+			r.stuck(in.Record.ID, err)
+			continue
+		}
+		if err != nil {
 			return err
 		}
 		r.Log.Info("finished what an earlier pass had begun", "message", in.Record.ID, "files", len(in.Files))
@@ -28,16 +32,15 @@ func (r *run) finish(ctx context.Context) error {
 }
 
 // publish names a message's staged files in the journal, moves them into the import directory, and records them as
-// saved. From here on everything is done from the journal, whatever happens to this process.
-func (r *run) publish(ctx context.Context, it *item, j mail.Judgement) error {
+// saved. From here on everything is done from the journal, whatever happens to this process. It returns the outcome.
+func (r *run) publish(ctx context.Context, it *item, j mail.Judgement) (mail.Outcome, error) {
 	if len(it.staged) == 0 {
-		return r.Journal.Saved(ctx, it.rec.ID, nil, j, r.Now())
+		return r.complete(ctx, it.rec.ID, nil, j)
 	}
 	files, err := r.intend(ctx, it, j)
 	if err != nil {
-		return err
+		return "", err
 	}
-	it.staged = nil // they belong to the journal now
 	return r.complete(ctx, it.rec.ID, files, j)
 }
 
@@ -53,14 +56,20 @@ func (r *run) intend(ctx context.Context, it *item, j mail.Judgement) ([]mail.Fi
 				return mine.has(f.Dir, name) || !f.Replace && taken.has(f.Dir, name)
 			})
 			if err != nil {
-				return nil, err
+				return nil, r.obstacle(ctx, err)
 			}
 			f.Name = name
 			mine.add(f.Dir, name)
 		}
 		out, err := r.Journal.Intend(ctx, it.rec.ID, files, j, r.Now())
 		if !errors.Is(err, mail.ErrNameTaken) {
+			// They belong to the journal now. After an error nobody knows whether it has them: they stay for the next
+			// pass, which finds the intent, or for the sweep at the next start.
+			it.staged = nil
 			return out, err
+		}
+		if !slices.ContainsFunc(files, func(f mail.File) bool { return !f.Replace }) {
+			return nil, err // there is no other name to choose
 		}
 		for dir := range mine {
 			for name := range mine[dir] {
@@ -83,56 +92,99 @@ func (n names) add(dir, name string) {
 	n[dir][name] = true
 }
 
-// complete moves the files of one intent and ends it. It is the same for a new message and in recovery.
-func (r *run) complete(ctx context.Context, id mail.RecordID, files []mail.File, j mail.Judgement) error {
+// complete moves the files of one intent and ends it, and returns the outcome. It is the same for a new message and in
+// recovery. An obstacle to one file leaves the intent as it is, with whatever is out of it already.
+func (r *run) complete(ctx context.Context, id mail.RecordID, files []mail.File, j mail.Judgement) (mail.Outcome, error) {
 	lost := ""
+	var stuck error
 	for i := range files {
 		err := r.move(ctx, &files[i])
-		if errors.Is(err, mail.ErrStagedLost) {
+		switch {
+		case errors.Is(err, mail.ErrStagedLost):
 			lost = err.Error() // the others may be sound
-			continue
+		case isObstacle(err):
+			stuck = errors.Join(stuck, err)
+		case err != nil:
+			return "", err
 		}
-		if err != nil {
-			return err
-		}
+	}
+	if stuck != nil {
+		return "", stuck
 	}
 	if lost != "" {
 		r.Log.Error("staged files are lost; the message is fetched again", "message", id, "reason", lost)
-		return r.abandon(ctx, id, files, lost)
+		return mail.Pending, r.abandon(ctx, id, files, lost)
+	}
+	j, err := r.overtaken(ctx, id, files, j)
+	if err != nil {
+		return "", err
 	}
 	if err := r.Journal.Saved(ctx, id, files, j, r.Now()); err != nil {
-		return err
+		return "", err
 	}
 	for _, f := range files {
 		r.report.add(f)
 		r.logFile(id, f)
 	}
+	r.tidy(files)
+	return j.Outcome, nil
+}
+
+// overtaken turns the judgement of a message of which not everything wanted is saved, because a newer list of that
+// name is out, into superseded: nothing but its age may delete it then.
+func (r *run) overtaken(ctx context.Context, id mail.RecordID, files []mail.File, j mail.Judgement) (mail.Judgement, error) {
+	if j.Outcome != mail.Saved || j.Leftover {
+		return j, nil
+	}
+	receipts, err := r.Journal.Receipts(ctx, id)
+	if err != nil {
+		return j, err
+	}
+	// The receipts of this very intent still say intended.
+	for _, f := range slices.Concat(receipts, files) {
+		if f.State == mail.FileSuperseded {
+			j.Outcome, j.Reason = mail.Superseded, "a newer "+f.Name+" is out"
+		}
+	}
+	return j, nil
+}
+
+// abandon gives up an intent that can never be carried out whole. What is out of it stays out, and is not repeated. The
+// journal comes first: of an intent that still stands, a staged file that is gone counts as published.
+func (r *run) abandon(ctx context.Context, id mail.RecordID, files []mail.File, why string) error {
+	if err := r.Journal.Abandon(ctx, id, files, why, r.Now()); err != nil {
+		return err
+	}
+	for _, f := range files {
+		r.report.add(f)
+	}
+	r.tidy(files)
 	return nil
 }
 
-// abandon gives up an intent that can never be carried out whole. What is out of it stays out, and is not repeated.
-func (r *run) abandon(ctx context.Context, id mail.RecordID, files []mail.File, why string) error {
+// tidy removes what was staged and not published, once the journal has ended its intent. What it cannot remove is
+// swept at the next start.
+func (r *run) tidy(files []mail.File) {
 	for _, f := range files {
-		if f.State == mail.FileIntended {
-			if err := r.Import.Discard(f.Staged.Name); err != nil {
-				return err
-			}
+		if f.State == mail.FilePublished {
+			continue
 		}
-		r.report.add(f)
+		if err := r.Import.Discard(f.Staged.Name); err != nil {
+			r.Log.Warn("staged file cannot be removed", "file", f.Staged.Name, "error", err)
+		}
 	}
-	return r.Journal.Abandon(ctx, id, files, why, r.Now())
 }
 
 // move publishes one file under its journalled name, or takes note that it needs no publishing.
 func (r *run) move(ctx context.Context, f *mail.File) error {
 	if f.State != mail.FileIntended {
-		return r.Import.Discard(f.Staged.Name)
+		return nil
 	}
 	refused := names{}
 	for range namingTries {
 		done, err := r.Import.Publish(ctx, *f, func() (bool, error) { return r.superseded(ctx, f) })
 		if err != nil {
-			return fmt.Errorf("publish %s/%s: %w", f.Dir, f.Name, err)
+			return r.obstacle(ctx, err)
 		}
 		switch done {
 		case mail.PublishedNow, mail.PublishedBefore:
@@ -140,14 +192,14 @@ func (r *run) move(ctx context.Context, f *mail.File) error {
 			return nil
 		case mail.PublishSuperseded:
 			f.State = mail.FileSuperseded
-			return r.Import.Discard(f.Staged.Name)
+			return nil
 		}
 		refused.add(f.Dir, f.Name)
 		if err := r.rename(ctx, f, refused); err != nil {
 			return err
 		}
 	}
-	return mail.Errorf(mail.Storage, "publish %s/%s: %w", f.Dir, f.Original, mail.ErrNameTaken)
+	return obstacle{mail.Errorf(mail.Storage, "publish %s/%s: %w", f.Dir, f.Original, mail.ErrNameTaken)}
 }
 
 // rename gives a file whose name was taken in the meantime a new free one: in the journal first.
@@ -155,7 +207,7 @@ func (r *run) rename(ctx context.Context, f *mail.File, refused names) error {
 	for range namingTries {
 		name, err := r.Import.Free(f.Dir, f.Original, f.Replace, func(name string) bool { return refused.has(f.Dir, name) })
 		if err != nil {
-			return err
+			return r.obstacle(ctx, err)
 		}
 		err = r.Journal.Rename(ctx, f.ID, name)
 		if err == nil {
@@ -167,7 +219,7 @@ func (r *run) rename(ctx context.Context, f *mail.File, refused names) error {
 		}
 		refused.add(f.Dir, name)
 	}
-	return mail.Errorf(mail.Temporary, "choose a name for %s: %w", f.Original, mail.ErrNameTaken)
+	return obstacle{mail.Errorf(mail.Temporary, "choose a name for %s: %w", f.Original, mail.ErrNameTaken)}
 }
 
 // superseded reports whether a newer file is out under the name that f would replace.

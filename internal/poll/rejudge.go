@@ -9,63 +9,91 @@ import (
 // rejudge holds messages that other rules than today's judged against today's, from what is on record of them. What
 // is wanted now becomes pending and is fetched; receipts keep what is out from going out twice.
 func (r *run) rejudge(ctx context.Context, records []mail.Record) error {
-	wanted := map[mail.Outcome][]mail.RecordID{}
+	outcomes := map[mail.Outcome][]mail.RecordID{}
 	for _, rec := range records {
-		switch {
-		case r.wantedNow(rec):
-			wanted[mail.Pending] = append(wanted[mail.Pending], rec.ID)
-		case rec.Outcome == mail.Saved: // a leftover whose other files are still not wanted
-			j := mail.Judgement{Outcome: mail.Saved, Leftover: rec.Leftover, Reason: rec.Reason, RulesHash: r.Rules.Hash()}
-			if err := r.Journal.Judge(ctx, []mail.RecordID{rec.ID}, j, r.Now()); err != nil {
+		now := r.outcomeNow(rec)
+		if now == mail.Saved {
+			if err := r.savedAgain(ctx, rec); err != nil {
 				return err
 			}
-		default:
-			outcome := r.outcomeNow(rec)
-			wanted[outcome] = append(wanted[outcome], rec.ID)
+			continue
 		}
+		outcomes[now] = append(outcomes[now], rec.ID)
 	}
-	return r.judgeAll(ctx, wanted, map[mail.Outcome]string{
+	return r.judgeAll(ctx, outcomes, map[mail.Outcome]string{
 		mail.Pending:   "wanted by today's rules",
-		mail.Paused:    "only disabled rules want it",
+		mail.Paused:    "disabled rules want it",
 		mail.NearMiss:  "the sender is wanted, no mask takes its files",
 		mail.Unmatched: "no rule wants it",
 	})
 }
 
-// wantedNow reports whether today's enabled rules would take something of a message that is on record. Where its
-// parts are not on record, a wanted sender is enough to read it.
-func (r *run) wantedNow(rec mail.Record) bool {
-	if len(r.Rules.Sender(rec.Envelope).Rules) == 0 {
-		return false
+// savedAgain judges a message of which something is saved and today's rules want nothing more: whether a file that a
+// mask refused still is one that may be a renamed list.
+func (r *run) savedAgain(ctx context.Context, rec mail.Record) error {
+	j := mail.Judgement{Outcome: mail.Saved, RulesHash: r.Rules.Hash()}
+	if missed := r.missed(rec); len(missed) > 0 {
+		j.Leftover, j.Reason = true, "no mask takes "+quoted(missed)
 	}
-	if rec.Parts == nil {
-		return true
+	j, err := r.overtaken(ctx, rec.ID, nil, j)
+	if err != nil {
+		return err
 	}
-	for _, part := range rec.Parts {
-		if part.Rule == "" && r.Rules.File(rec.Envelope, asPart(part)).Rule != "" {
-			return true
-		}
-	}
-	return false
+	return r.Journal.Judge(ctx, []mail.RecordID{rec.ID}, j, r.Now())
 }
 
-// outcomeNow is the outcome of a message from which today's rules take nothing.
-func (r *run) outcomeNow(rec mail.Record) mail.Outcome {
-	interest := r.Rules.Sender(rec.Envelope)
-	if len(interest.Rules) == 0 && len(interest.Disabled) > 0 && rec.Parts == nil {
-		return mail.Paused
-	}
-	outcome := mail.Unmatched
+// missed returns the files of a message on record that today's rules refuse though they want its sender.
+func (r *run) missed(rec mail.Record) []string {
+	var names []string
 	for _, part := range rec.Parts {
-		d := r.Rules.File(rec.Envelope, asPart(part))
-		if d.Disabled != "" {
+		if part.Rule == "" && r.Rules.File(rec.Envelope, asPart(part)).NearMiss {
+			names = append(names, part.Name)
+		}
+	}
+	return names
+}
+
+// judgedNow is the outcome of a message that is about to be deleted: what no rule wanted is judged by today's.
+func (r *run) judgedNow(rec mail.Record) mail.Outcome {
+	if (rec.Outcome == mail.Unmatched || rec.Outcome == mail.NearMiss) && rec.RulesHash != r.Rules.Hash() {
+		return r.outcomeNow(rec)
+	}
+	return rec.Outcome
+}
+
+// outcomeNow is what today's rules make of a message that is on record. Pending says that they want to take something
+// of it; where its parts are not on record, a wanted sender is enough to read it.
+func (r *run) outcomeNow(rec mail.Record) mail.Outcome {
+	if rec.Parts == nil {
+		interest := r.Rules.Sender(rec.Envelope)
+		switch {
+		case len(interest.Rules) > 0:
+			return mail.Pending
+		case len(interest.Disabled) > 0:
 			return mail.Paused
 		}
-		if d.NearMiss {
-			outcome = mail.NearMiss
-		}
+		return mail.Unmatched
 	}
-	return outcome
+	var wanted, paused, missed, saved bool
+	for _, part := range rec.Parts {
+		d := r.Rules.File(rec.Envelope, asPart(part))
+		out := part.Rule != ""
+		saved = saved || out
+		wanted = wanted || !out && d.Rule != ""
+		paused = paused || d.Disabled != ""
+		missed = missed || !out && d.NearMiss
+	}
+	switch {
+	case wanted:
+		return mail.Pending
+	case paused:
+		return mail.Paused
+	case saved:
+		return mail.Saved
+	case missed:
+		return mail.NearMiss
+	}
+	return mail.Unmatched
 }
 
 // asPart is what the journal remembers of an attachment.

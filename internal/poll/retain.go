@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,26 +39,32 @@ func (r *run) retain(ctx context.Context) error {
 // watchClock tells why this pass may not delete anything, and suspends deletion by age where the clock, or a long
 // time without a pass, makes ages doubtful.
 func (r *run) watchClock(ctx context.Context) (hold string, err error) {
-	if r.Insecure {
-		hold = "the server's certificate is not verified (insecure: true)"
-	}
-	now := r.Now()
-	clock, suspend := retain.Clock(now, r.state.Newest, r.Built)
-	if hold == "" {
-		hold = clock
-	}
-	if suspend == "" {
-		suspend = retain.Gap(now, r.state.LastFinished, r.Interval)
-	}
-	if clock != "" {
+	hold, suspend := r.doubts()
+	if clock, _ := retain.Clock(r.Now(), r.state.Newest, r.Built); clock != "" {
 		r.Log.Error("nothing is deleted: the clock is doubtful", "reason", clock)
 	}
-	if suspend == "" || r.state.AgeSuspended != "" {
+	if suspend == r.state.AgeSuspended {
 		return hold, nil
 	}
 	r.Log.Error("deletion by age is suspended until: pricefetch approve --clock "+r.Mailbox, "reason", suspend)
 	r.state.AgeSuspended = suspend
 	return hold, r.Journal.Update(ctx, r.Mailbox, func(s *mail.MailboxState) { s.AgeSuspended = suspend })
+}
+
+// doubts tells why nothing may be deleted now, and why nothing may be deleted by age; "" if it may.
+func (r *run) doubts() (hold, suspend string) {
+	now := r.Now()
+	hold, suspend = retain.Clock(now, r.state.Newest, r.Built)
+	if r.Insecure {
+		hold = "the server's certificate is not verified (insecure: true)"
+	}
+	switch {
+	case r.state.AgeSuspended != "":
+		suspend = r.state.AgeSuspended
+	case suspend == "":
+		suspend = retain.Gap(now, r.state.LastFinished, r.Interval)
+	}
+	return hold, suspend
 }
 
 // plan asks the policy which messages may go and stores what it decided about itself.
@@ -74,6 +81,9 @@ func (r *run) plan(ctx context.Context, f *folder, hold string) ([]mail.Record, 
 		Now: r.Now(), Started: r.started, Folder: state, Records: records, Complete: f.listing.Complete, Reset: f.work.Reset != "",
 		Account: r.Account, Hold: hold, AgeSuspended: r.state.AgeSuspended, Wanted: r.wantsSender,
 	})
+	if r.putsOff(d) && state.Settled == mail.SettledNot && d.Folder.Settled == mail.SettledSelf {
+		d.Folder.Settled = mail.SettledNot // it settles itself only where nothing holds deletions back
+	}
 	if err := r.Journal.SetPolicy(ctx, d.Folder); err != nil {
 		return nil, err
 	}
@@ -91,28 +101,34 @@ func (r *run) plan(ctx context.Context, f *folder, hold string) ([]mail.Record, 
 	return r.sure(ctx, doomed)
 }
 
+// putsOff reports whether deletions are due that this session cannot commit.
+func (r *run) putsOff(d retain.Decision) bool {
+	return r.transactional() && !r.committable() && slices.ContainsFunc(d.Verdicts, func(v retain.Verdict) bool { return v.Delete })
+}
+
 func (r *run) wantsSender(rec mail.Record) bool { return len(r.Rules.Sender(rec.Envelope).Rules) > 0 }
 
 // sure drops from what may go whatever today's rules want after all, and what has no identity beyond this session.
 func (r *run) sure(ctx context.Context, doomed []mail.Record) ([]mail.Record, error) {
 	var out []mail.Record
-	var wanted []mail.RecordID
+	changed := map[mail.Outcome][]mail.RecordID{}
 	for _, rec := range doomed {
-		judged := rec.Outcome == mail.Unmatched || rec.Outcome == mail.NearMiss
+		now := r.judgedNow(rec)
 		switch {
-		case judged && rec.RulesHash != r.Rules.Hash() && r.wantedNow(rec):
-			wanted = append(wanted, rec.ID)
+		case now != rec.Outcome:
+			changed[now] = append(changed[now], rec.ID)
 		case strings.HasPrefix(rec.Ref.ID, "fp:") && !r.saved[rec.ID]:
 			// Without a UIDL nothing but what this session saved is sure to be this message.
 		default:
 			out = append(out, rec)
 		}
 	}
-	if len(wanted) == 0 {
-		return out, nil
-	}
-	j := mail.Judgement{Outcome: mail.Pending, Reason: "was to be deleted, and today's rules want it", RulesHash: r.Rules.Hash()}
-	return out, r.Journal.Judge(ctx, wanted, j, r.Now())
+	return out, r.judgeAll(ctx, changed, map[mail.Outcome]string{
+		mail.Pending:   "was to be deleted, and today's rules want it",
+		mail.Paused:    "was to be deleted, and a disabled rule wants it",
+		mail.NearMiss:  "was to be deleted, and today's rules want its sender",
+		mail.Unmatched: "was to be deleted, and today's rules no longer want its sender",
+	})
 }
 
 // delete journals the intention, asks the server, and journals the answer. Over POP3 nothing is asked for in a session

@@ -1,0 +1,253 @@
+package poll
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+
+	"pricefetch/internal/mail"
+	"pricefetch/internal/retain"
+)
+
+// guess is the dry run of one folder: the steps of a pass on copies of the records.
+type guess struct {
+	*run
+	known   Known
+	plan    *FolderPlan
+	listing *mail.Listing
+	state   mail.FolderState
+	reset   string
+	records []mail.Record
+
+	items map[mail.Ref]*item
+	index map[mail.Ref]*mail.Record
+	dup   map[mail.Ref]int // files of a message that went out before
+}
+
+// begin finds out where the folder stands: its first poll, or one that follows a reset.
+func (g *guess) begin(ctx context.Context) (err error) {
+	if past, ok := g.known.(Past); ok {
+		if g.reset, err = past.Reset(ctx, g.Mailbox, *g.listing, g.Account); err != nil {
+			return err
+		}
+	}
+	moved := g.run.state.Account != (mail.Account{}) && g.run.state.Account != g.Account
+	switch last := g.run.state.LastFinished; {
+	case g.state.Contact.IsZero(), g.reset != "" && (moved || last.After(g.started)):
+		g.state.Contact = g.started
+	case g.reset != "" && !last.IsZero():
+		g.state.Contact = last
+	}
+	if g.reset != "" {
+		g.state.FirstPollDone = false
+	}
+	return nil
+}
+
+// inspect makes the records that a pass would have after reading the headers, and ends a first poll that has them all.
+func (g *guess) inspect(ctx context.Context) error {
+	byPlace, err := g.onRecord(ctx)
+	if err != nil {
+		return err
+	}
+	unknown := map[mail.Ref]int{}
+	var ask []mail.Ref
+	for _, m := range g.listing.Refs {
+		rec, ok := byPlace[place{g.listing.Folder, g.listing.Scope, m.ID}]
+		if !ok || !rec.Inspected {
+			wire := g.ref(mail.Record{Envelope: mail.Envelope{Ref: m.Ref}})
+			unknown[wire] = len(g.records)
+			ask = append(ask, wire)
+			rec.Mailbox, rec.Ref, rec.Size = g.Mailbox, m.Ref, m.Size
+			rec.FirstSeen, rec.AtFirstPoll, rec.Outcome = g.started, !g.state.FirstPollDone, mail.Pending
+		}
+		g.records = append(g.records, rec)
+	}
+	missing := len(ask)
+	err = g.session.Envelopes(ctx, ask, func(e mail.Envelope) error {
+		if i, ok := unknown[e.Ref]; ok {
+			e.Ref = g.records[i].Ref
+			g.records[i].Envelope, g.records[i].Inspected = e, true
+			missing--
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if !g.state.FirstPollDone && g.listing.Complete && len(g.records) > 0 && missing == 0 {
+		g.endFirstPoll()
+	}
+	return nil
+}
+
+// onRecord returns what the journal knows of the listed messages. After a reset it is no help.
+func (g *guess) onRecord(ctx context.Context) (map[place]mail.Record, error) {
+	if g.reset != "" {
+		return nil, nil
+	}
+	old, err := g.known.Listed(ctx, g.Mailbox, g.listing.Folder)
+	byPlace := make(map[place]mail.Record, len(old))
+	for _, rec := range old {
+		byPlace[placeOf(rec.Ref)] = rec
+	}
+	return byPlace, err
+}
+
+func (g *guess) endFirstPoll() {
+	cutoff := g.FirstRun.Cutoff(g.state.Contact)
+	for i := range g.records {
+		rec := &g.records[i]
+		if rec.Outcome == mail.Pending && !rec.Forced && rec.AtFirstPoll && rec.Age().Before(cutoff) {
+			rec.Outcome, rec.Reason = mail.Baseline, "older than first_run"
+		}
+	}
+	g.state.FirstPollDone = true
+}
+
+// fetch reads the structure of what is wanted and tells what would be saved; the outcomes go into records.
+func (g *guess) fetch(ctx context.Context) error {
+	g.items, g.index, g.dup = map[mail.Ref]*item{}, map[mail.Ref]*mail.Record{}, map[mail.Ref]int{}
+	var refs []mail.Ref
+	for i := range g.records {
+		rec := &g.records[i]
+		g.rejudge(rec)
+		due := rec.Outcome == mail.Failed && !rec.Next.After(g.started)
+		if !rec.Inspected || rec.Outcome != mail.Pending && !due {
+			continue
+		}
+		interest := g.Rules.Sender(rec.Envelope)
+		switch {
+		case len(interest.Rules) == 0 && len(interest.Disabled) > 0:
+			g.leave(rec, mail.Paused, "only disabled rules want its sender")
+		case len(interest.Rules) == 0:
+			g.leave(rec, mail.Unmatched, "no rule wants its sender")
+		case g.oversize(*rec):
+			g.leave(rec, mail.Held, fmt.Sprintf("%d bytes, limits.message_size is %d", rec.Size, g.MessageSize))
+		default:
+			receipts, err := g.receipts(ctx, rec.ID)
+			if err != nil {
+				return err
+			}
+			ref := g.ref(*rec)
+			refs = append(refs, ref)
+			g.items[ref], g.index[ref] = newItem(*rec, receipts), rec
+		}
+	}
+	if g.run.state.DeleteFirst && g.transactional() {
+		return nil // the next pass only deletes
+	}
+	return g.session.Fetch(ctx, refs, g)
+}
+
+// rejudge judges a record as a pass would whose rules are others than the record's.
+func (g *guess) rejudge(rec *mail.Record) {
+	again := rec.Outcome == mail.Unmatched || rec.Outcome == mail.NearMiss || rec.Outcome == mail.Saved && rec.Leftover
+	young := !rec.Age().Before(g.started.Add(-g.Rescan))
+	if rec.Deletion == mail.DeletionIgnored || rec.Outcome != mail.Paused && (!again || !young || rec.RulesHash == g.Rules.Hash()) {
+		return
+	}
+	rec.Outcome = g.outcomeNow(*rec)
+	if rec.Outcome == mail.Saved {
+		rec.Leftover = len(g.missed(*rec)) > 0
+	}
+}
+
+func (g *guess) receipts(ctx context.Context, id mail.RecordID) ([]mail.File, error) {
+	past, ok := g.known.(Past)
+	if !ok || id == 0 {
+		return nil, nil
+	}
+	return past.Receipts(ctx, id)
+}
+
+// Want answers as in a pass: what is wanted is read, to know whether it is sound and new.
+func (g *guess) Want(ref mail.Ref, p mail.Part) bool {
+	it, ok := g.items[ref]
+	return ok && !p.IsRoot() && p.Attachment && it.want(g.run, p)
+}
+
+// Part reads one wanted attachment and keeps nothing of it.
+func (g *guess) Part(ref mail.Ref, p mail.Part, content io.Reader) error {
+	it, sum := g.items[ref], sha256.New()
+	n, err := io.Copy(sum, content)
+	switch {
+	case errors.Is(err, mail.ErrDamaged):
+		it.damaged = append(it.damaged, p.Name)
+		return nil
+	case err != nil:
+		return err
+	case g.MessageSize > 0 && n > g.MessageSize && !it.rec.Forced:
+		it.tooLarge = append(it.tooLarge, p.Name)
+		return nil
+	}
+	f := mail.File{Part: p.Path, Rule: it.rules[p.Path], Original: p.Name}
+	it.staged = append(it.staged, f)
+	if past, ok := g.known.(Past); ok {
+		known, err := past.Imported(context.Background(), f.Rule, it.rec.Fingerprint, p.Name, hex.EncodeToString(sum.Sum(nil)))
+		if err != nil || known {
+			g.dup[ref]++
+			return err
+		}
+	}
+	g.plan.Save = append(g.plan.Save, PlannedFile{
+		PlannedMessage: planned(*g.index[ref], ""), Rule: f.Rule, File: p.Name, Dir: g.Destination(f.Rule).Dir,
+	})
+	return nil
+}
+
+// Done ends one message.
+func (g *guess) Done(ref mail.Ref, err error) error {
+	rec, it := g.index[ref], g.items[ref]
+	switch {
+	case rec == nil:
+	case err != nil:
+		g.leave(rec, rec.Outcome, err.Error())
+	case len(it.tooLarge) > 0:
+		g.leave(rec, mail.Held, it.faults())
+	case it.faults() != "":
+		g.leave(rec, mail.Failed, it.faults())
+	default:
+		j := it.judgement(g.Rules.Hash())
+		rec.Leftover, rec.JudgedAt, rec.RulesHash = j.Leftover, g.started, j.RulesHash
+		rec.Outcome = j.Outcome
+		if j.Outcome != mail.Saved || len(it.staged) == g.dup[ref] && g.dup[ref] > 0 {
+			g.leave(rec, j.Outcome, j.Reason)
+		}
+	}
+	return nil
+}
+
+// leave notes a message of which nothing, or not all, would be taken.
+func (g *guess) leave(rec *mail.Record, o mail.Outcome, why string) {
+	rec.Outcome, rec.Reason = o, why
+	g.plan.Leave = append(g.plan.Leave, planned(*rec, why))
+}
+
+// retain tells what would be deleted once all that were done.
+func (g *guess) retain() {
+	hold, suspend := g.doubts()
+	d := retain.Plan(g.Retention, retain.Input{
+		Now: g.started, Folder: g.state, Records: g.records, Complete: g.listing.Complete, Reset: g.reset != "",
+		Account: g.Account, Hold: hold, AgeSuspended: suspend, Wanted: g.wantsSender,
+	})
+	g.plan.Waiting, g.plan.HeldBack = d.Waiting, d.HeldBack
+	for _, v := range d.Verdicts {
+		now := v.Record.Outcome
+		if v.Delete {
+			now = g.judgedNow(v.Record)
+		}
+		switch {
+		case now != v.Record.Outcome:
+			v.Record.Outcome = now
+			g.plan.Wait = append(g.plan.Wait, planned(v.Record, "today's rules make it "+string(now)))
+		case v.Delete:
+			g.plan.Delete = append(g.plan.Delete, planned(v.Record, v.Reason))
+		case v.Due:
+			g.plan.Wait = append(g.plan.Wait, planned(v.Record, v.Reason))
+		}
+	}
+}
