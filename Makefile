@@ -22,6 +22,7 @@ dist: ## build static binaries for linux/amd64 and linux/arm64 into dist/
 demo: ## run the daemon on an embedded mailbox; the files are left in demo/import/
 	@$(GO) run ./cmd/pricefetch-demo
 
+# SQLite's transpiled C is not ours to check for races, and costs most of the time.
 test: ## install what the tests need (C compiler, Dovecot, strace), then run all of them under the race detector
 	.ci/install-test-deps
 	CGO_ENABLED=1 $(GO) test -race -gcflags=modernc.org/...=-race=false -shuffle=on -timeout 20m ./...

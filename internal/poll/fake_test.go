@@ -46,7 +46,7 @@ type server struct {
 	lies    bool // confirms deletions and does not carry them out
 	noTOP   bool // headers come by RETR
 
-	headless map[string]string // ids whose header is "withheld", or "cuts" the connection
+	headless map[string]string // ids whose header is "withheld", "odd" (proven unreadable), or "cuts" the connection
 	inHand   string            // id of the message whose content was asked for last
 
 	fetched map[string]int // by id: how often content was asked for
@@ -145,12 +145,17 @@ func (c *session) List(context.Context, []mail.Cursor) ([]mail.Listing, error) {
 }
 
 func (c *session) Envelopes(_ context.Context, refs []mail.Ref, each func(mail.Envelope) error) error {
+	var odd []mail.Ref
 	for _, ref := range refs {
 		if err := c.s.ask("top"); err != nil {
 			return err
 		}
 		m := c.locate(ref)
 		if m == nil || c.s.headless[m.id] == "withheld" {
+			continue
+		}
+		if c.s.headless[m.id] == "odd" {
+			odd = append(odd, ref)
 			continue
 		}
 		if c.s.headless[m.id] == "cuts" {
@@ -162,6 +167,9 @@ func (c *session) Envelopes(_ context.Context, refs []mail.Ref, each func(mail.E
 		if err := each(c.envelope(ref, m)); err != nil {
 			return err
 		}
+	}
+	if odd != nil {
+		return &mail.OddAnswer{Refs: odd, Proven: true, Err: errors.New("no answer that can be read")}
 	}
 	return nil
 }

@@ -75,7 +75,7 @@ func (g *guess) inspect(ctx context.Context) error {
 		}
 		return nil
 	})
-	if err != nil {
+	if odd, ok := errors.AsType[*mail.OddAnswer](err); err != nil && !(ok && odd.Proven) {
 		return err
 	}
 	if !g.state.FirstPollDone && g.listing.Complete && len(g.records) > 0 && missing == 0 {

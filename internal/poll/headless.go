@@ -18,7 +18,7 @@ func (r *run) rests(rec mail.Record) bool {
 // blame counts a session that was lost while headers were read against the one that was due next. Otherwise one
 // header that breaks the connection would keep every message of the mailbox from being read.
 func (r *run) blame(ctx context.Context, cause error, left []mail.Ref, asked map[mail.Ref]mail.Record) error {
-	if len(left) == 0 || asked[left[0]].Inspected || cancelled(ctx) || mail.ClassOf(cause) == mail.Storage {
+	if len(left) == 0 || asked[left[0]].ID == 0 || asked[left[0]].Inspected || cancelled(ctx) || mail.ClassOf(cause) == mail.Storage {
 		return nil
 	}
 	ctx = context.WithoutCancel(ctx)
@@ -35,7 +35,7 @@ func (r *run) blame(ctx context.Context, cause error, left []mail.Ref, asked map
 // withheld counts a failure of the messages that the server lists without giving their headers.
 func (r *run) withheld(ctx context.Context, left []mail.Ref, asked map[mail.Ref]mail.Record) error {
 	for _, ref := range left {
-		if asked[ref].Inspected {
+		if known, ok := asked[ref]; !ok || known.Inspected {
 			continue // it was there before; what it is now will show
 		}
 		rec, err := r.Journal.Fail(ctx, asked[ref].ID, "the server lists the message and does not give its header", r.Now())

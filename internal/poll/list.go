@@ -15,7 +15,11 @@ func (r *run) list(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	listings, err := r.session.List(ctx, prev)
+	var listings []mail.Listing
+	err = r.untilStop(ctx, func(ctx context.Context) (err error) {
+		listings, err = r.session.List(ctx, prev)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -135,18 +139,30 @@ func (r *run) inspect(ctx context.Context, f *folder) error {
 		asked[ref] = rec
 		ask = append(ask, ref)
 	}
-	err := r.session.Envelopes(ctx, ask, func(e mail.Envelope) error {
-		rec, ok := asked[e.Ref]
-		if !ok {
-			return nil
-		}
-		delete(asked, e.Ref)
-		return batch.add(rec, e)
+	err := r.untilStop(ctx, func(ctx context.Context) error {
+		return r.session.Envelopes(ctx, ask, func(e mail.Envelope) error {
+			rec, ok := asked[e.Ref]
+			if !ok {
+				return nil
+			}
+			delete(asked, e.Ref)
+			return batch.add(rec, e)
+		})
 	})
 	if ferr := batch.flush(); ferr != nil {
 		return errors.Join(err, ferr) // what was read before the connection broke need not be read again
 	}
 	left := slices.DeleteFunc(ask, func(ref mail.Ref) bool { _, missing := asked[ref]; return !missing })
+	if odd, ok := errors.AsType[*mail.OddAnswer](err); ok {
+		left = odd.Refs // the likeliest culprit first
+		if odd.Proven && !odd.Cut {
+			r.Log.Warn("some headers cannot be read; the others go on", "folder", f.listing.Folder, "count", len(left), "error", err)
+			err = nil
+		}
+	}
+	if r.stopped(err) {
+		return err
+	}
 	if err != nil {
 		return errors.Join(err, r.blame(ctx, err, left, asked))
 	}

@@ -83,11 +83,13 @@ func (r *run) pass(ctx context.Context) error {
 	if err := r.start(ctx); err != nil {
 		return err
 	}
-	session, err := r.Open(ctx)
+	err := r.untilStop(ctx, func(ctx context.Context) (err error) {
+		r.session, err = r.Open(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	r.session = session
 	return r.close(r.converse(ctx))
 }
 
@@ -277,6 +279,24 @@ func (r *run) endDeletions(s *mail.MailboxState, err error, now time.Time) {
 
 // stopped reports whether err only says that the daemon stops.
 func (r *run) stopped(err error) bool { return errors.Is(err, mail.ErrStopping) }
+
+// untilStop does what has no message in hand: it ends at once when the daemon begins to stop, with mail.ErrStopping.
+func (r *run) untilStop(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-r.Stop:
+			cancel(mail.ErrStopping)
+		case <-ctx.Done():
+		}
+	}()
+	err := f(ctx)
+	if err != nil && errors.Is(context.Cause(ctx), mail.ErrStopping) {
+		return mail.ErrStopping
+	}
+	return err
+}
 
 // stopping reports whether nothing new may be started.
 func (r *run) stopping() bool {

@@ -416,6 +416,25 @@ func TestSoftStopFinishesTheMessageInHand(t *testing.T) {
 	})
 }
 
+// A server that says nothing does not keep the daemon from stopping when no message is in hand.
+func TestSoftStopWithNothingInHand(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		p, _ := h.boot()
+		t.Cleanup(h.shut)
+		stop := make(chan struct{})
+		p.Stop = stop
+		p.Open = func(ctx context.Context) (poll.Session, error) {
+			close(stop)
+			<-ctx.Done()
+			return nil, errCut
+		}
+		report, err := p.Run(t.Context())
+		if err != nil || !report.Stopped {
+			t.Errorf("report %+v, %v", report, err)
+		}
+	})
+}
+
 func TestMailboxWithoutUIDL(t *testing.T) {
 	h := newHouse(t, "pop3")
 	h.server.noUIDL = true
