@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -77,19 +78,37 @@ func TestIMAPLoginWays(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			o := scriptedIMAP(t, c.script)
 			o.Password = func(context.Context) (string, error) { return c.password, nil }
-			var traced strings.Builder
-			o.Trace = func(direction, line string) { traced.WriteString(direction + " " + line + "\n") }
+			var traced wireTrace
+			o.Trace = traced.add
 			s := openedIMAP(t, o)
 			if want := c.name == "capabilities asked"; s.caps.Has(imap.CapUIDPlus) != want {
 				t.Errorf("capabilities %v, UIDPLUS: want %v", s.caps, want)
 			}
 			for _, secret := range []string{c.password, ir, cyrillic} {
-				if strings.Contains(traced.String(), secret) {
-					t.Errorf("the trace shows the password:\n%s", &traced)
+				if text := traced.text(); strings.Contains(text, secret) {
+					t.Errorf("the trace shows the password:\n%s", text)
 				}
 			}
 		})
 	}
+}
+
+// wireTrace collects what a session traces; the library's reader goes on while a test looks.
+type wireTrace struct {
+	mu    sync.Mutex
+	lines strings.Builder
+}
+
+func (w *wireTrace) add(direction, line string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lines.WriteString(direction + " " + line + "\n")
+}
+
+func (w *wireTrace) text() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lines.String()
 }
 
 func TestIMAPPasswordThatCannotBeHad(t *testing.T) {
