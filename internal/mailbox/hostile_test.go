@@ -95,7 +95,6 @@ func TestHostileCase(t *testing.T) {
 type hostileCase struct {
 	name  string
 	mail  func(w io.Writer)                  // writes the message; nil: serve does it all
-	size  int64                              // announced over IMAP; 0: it is counted
 	serve func(c net.Conn, in *bufio.Reader) // the server; nil: one that serves mail and a sound message
 	limit int64                              // MaxMessage; 0: 400 MB
 	check func(t *testing.T, r hostileResult)

@@ -98,7 +98,6 @@ func (s *server) ask(op string) error {
 type session struct {
 	s      *server
 	marked []string
-	broken bool
 
 	retrieved []mail.Ref
 }
