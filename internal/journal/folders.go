@@ -20,16 +20,17 @@ type folder struct {
 	complete  bool         // the last listing was complete
 	firstPoll int          // number of the present or last first poll
 	reset     string       // why the present first poll follows a reset
+	away      bool         // the mailbox was listed under another account since
 }
 
 const folderColumns = `id, mailbox, folder, scope, protocol, host, user, based, uid_next, uid_count, listed, complete,
-	contact, first_poll, first_done, reset, policy_hash, policy_since, settled, waiting, released`
+	contact, first_poll, first_done, reset, away, policy_hash, policy_since, settled, waiting, released`
 
 func scanFolder(s scanner) (folder, error) {
 	var f folder
 	var waiting, released sql.NullString
 	err := s.Scan(&f.id, &f.Mailbox, &f.Folder, &f.Scope, &f.account.Protocol, &f.account.Host, &f.account.User, &f.based,
-		&f.Cursor.UIDNext, &f.Cursor.Count, &f.Listed, &f.complete, at{&f.Contact}, &f.firstPoll, &f.FirstPollDone, &f.reset,
+		&f.Cursor.UIDNext, &f.Cursor.Count, &f.Listed, &f.complete, at{&f.Contact}, &f.firstPoll, &f.FirstPollDone, &f.reset, &f.away,
 		&f.PolicyHash, at{&f.PolicySince}, &f.Settled, &waiting, &released)
 	if err != nil {
 		return folder{}, err
@@ -57,10 +58,15 @@ func folderRow(ctx context.Context, q querier, mailbox, name string) (f folder, 
 	return f, err == nil, err
 }
 
-// newFolder stores a folder at its first contact.
+// newFolder stores a folder at its first contact. In a mailbox that was moved to another account that is a reset: the
+// folder may hold what the folders of the old account held.
 func newFolder(ctx context.Context, tx *sql.Tx, mailbox, name, scope string, account mail.Account, now time.Time) (folder, error) {
-	_, err := tx.ExecContext(ctx, "INSERT INTO folder (mailbox, folder, scope, protocol, host, user, contact) VALUES (?, ?, ?, ?, ?, ?, ?)",
-		mailbox, name, scope, account.Protocol, account.Host, account.User, now.UnixMilli())
+	others, err := otherAccounts(ctx, tx, mailbox, account)
+	if err != nil {
+		return folder{}, err
+	}
+	_, err = tx.ExecContext(ctx, "INSERT INTO folder (mailbox, folder, scope, protocol, host, user, contact, reset) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		mailbox, name, scope, account.Protocol, account.Host, account.User, now.UnixMilli(), movedReason(others, account))
 	if err != nil {
 		return folder{}, err
 	}
@@ -71,9 +77,9 @@ func newFolder(ctx context.Context, tx *sql.Tx, mailbox, name, scope string, acc
 // storeListing stores what SortOut changes of a folder.
 func storeListing(ctx context.Context, tx *sql.Tx, f folder) error {
 	_, err := tx.ExecContext(ctx, `UPDATE folder SET scope = ?, protocol = ?, host = ?, user = ?, based = ?, uid_next = ?, uid_count = ?,
-		listed = ?, complete = ?, contact = ?, first_poll = ?, first_done = ?, reset = ? WHERE id = ?`,
+		listed = ?, complete = ?, contact = ?, first_poll = ?, first_done = ?, reset = ?, away = ? WHERE id = ?`,
 		f.Scope, f.account.Protocol, f.account.Host, f.account.User, f.based, f.Cursor.UIDNext, f.Cursor.Count,
-		f.Listed, f.complete, f.Contact.UnixMilli(), f.firstPoll, f.FirstPollDone, f.reset, f.id)
+		f.Listed, f.complete, f.Contact.UnixMilli(), f.firstPoll, f.FirstPollDone, f.reset, f.away, f.id)
 	return err
 }
 
@@ -113,7 +119,7 @@ func (j *Journal) Cursors(ctx context.Context, mailbox string) ([]mail.Cursor, e
 	}
 	var out []mail.Cursor
 	for _, f := range folders {
-		if f.based && sameAccount(f.account, m.Account) {
+		if f.based && !f.away && sameAccount(f.account, m.Account) {
 			out = append(out, f.Cursor)
 		}
 	}

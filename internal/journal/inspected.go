@@ -18,6 +18,7 @@ const toleratedIgnored = 3
 func (j *Journal) Inspected(ctx context.Context, in []mail.Inspection, now time.Time) ([]mail.Record, error) {
 	out := make([]mail.Record, len(in))
 	err := j.write(ctx, "store headers", func(tx *sql.Tx) error {
+		var fresh []int
 		for i, one := range in {
 			r, err := record(ctx, tx, one.Record.ID)
 			if err != nil {
@@ -25,6 +26,7 @@ func (j *Journal) Inspected(ctx context.Context, in []mail.Inspection, now time.
 			}
 			switch e := one.Envelope; {
 			case !r.Inspected:
+				fresh = append(fresh, i)
 				r, err = storeHeader(ctx, tx, r, e)
 			case r.Fingerprint == e.Fingerprint:
 				r, err = sameMessage(ctx, tx, r, e, now)
@@ -37,7 +39,7 @@ func (j *Journal) Inspected(ctx context.Context, in []mail.Inspection, now time.
 			r.Num = one.Record.Num
 			out[i] = r
 		}
-		return nil
+		return j.reappeared(ctx, tx, out, fresh, now)
 	})
 	if err != nil {
 		return nil, err
@@ -140,12 +142,14 @@ func nextGeneration(ctx context.Context, tx *sql.Tx, old mail.Record, e mail.Env
 	return storeHeader(ctx, tx, r, e)
 }
 
-// EndFirstPoll judges in one transaction what a folder's first poll, or the pass after a reset, found: its pending
-// records whose Age is before first.Cutoff(contact) become baseline. It returns how many. As long as the last
+// EndFirstPoll judges in one transaction what a folder's first poll, or the pass after a reset, found: what is known
+// under an old id is taken over, and of the rest pending records whose Age is before first.Cutoff(contact) become
+// baseline. It returns how many. As long as the last
 // listing was empty or incomplete, or a header is missing, it does nothing and the first poll goes on
 // (mail.FolderState.FirstPollDone tells). A message that is held because its header cannot be had is not waited for.
-func (j *Journal) EndFirstPoll(ctx context.Context, mailbox, folder string, first mail.FirstRun, now time.Time) (int, error) {
-	count := 0
+func (j *Journal) EndFirstPoll(ctx context.Context, mailbox, folder string, first mail.FirstRun, now time.Time) (mail.FirstPoll, error) {
+	var out mail.FirstPoll
+	var taken map[mail.RecordID]mail.RecordID
 	err := j.write(ctx, "end first poll of "+place(mailbox, folder), func(tx *sql.Tx) error {
 		f, ok, err := folderRow(ctx, tx, mailbox, folder)
 		if err != nil || !ok || f.FirstPollDone || !f.complete || f.Listed == 0 {
@@ -155,15 +159,25 @@ func (j *Journal) EndFirstPoll(ctx context.Context, mailbox, folder string, firs
 		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM record INDEXED BY record_inspect WHERE folder = ? AND inspect = 1 AND listed > 0 AND outcome <> 'held'", f.id).Scan(&missing); err != nil || missing > 0 {
 			return err
 		}
+		if f.reset != "" {
+			if taken, err = takeOver(ctx, tx, f, now); err != nil {
+				return err
+			}
+		}
 		if cutoff := first.Cutoff(f.Contact); !cutoff.IsZero() {
-			if count, err = baseline(ctx, tx, f, cutoff, now); err != nil {
+			if out.Baseline, err = baseline(ctx, tx, f, cutoff, now); err != nil {
 				return err
 			}
 		}
 		_, err = tx.ExecContext(ctx, "UPDATE folder SET first_done = 1, reset = '' WHERE id = ?", f.id)
 		return err
 	})
-	return count, err
+	if err != nil {
+		return mail.FirstPoll{}, err
+	}
+	j.adopted(mailbox, folder, taken)
+	out.TakenOver = len(taken)
+	return out, nil
 }
 
 // baseline judges the pending records of the present first poll. Pending mail that was on record before a reset

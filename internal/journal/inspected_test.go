@@ -162,8 +162,8 @@ func TestFirstPoll(t *testing.T) {
 			x.ok(err)
 			got, err := x.Records(t.Context(), Filter{Outcomes: []mail.Outcome{mail.Baseline}})
 			x.ok(err)
-			if ids(got) != tt.want || n != len(got) {
-				t.Errorf("baseline %q (%d), want %q", ids(got), n, tt.want)
+			if ids(got) != tt.want || n.Baseline != len(got) {
+				t.Errorf("baseline %q (%d), want %q", ids(got), n.Baseline, tt.want)
 			}
 			for _, r := range got {
 				if x.lastStep(r.ID) != "baseline, not imported: "+r.Reason || !r.JudgedAt.Equal(x.time) {

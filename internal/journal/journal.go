@@ -1,6 +1,7 @@
 // Package journal is the durable record of pricefetch: which messages each mailbox offered, what was judged of
 // them, which files went out, and how far each deletion has come. It is one SQLite file, read first and written
-// last in every pass. Every method is one transaction and durable when it returns; records are never removed.
+// last in every pass. Every method is one transaction and durable when it returns. A record is never removed, but for one
+// that turns out to stand for a message that is on record already, under an id that the server no longer uses.
 package journal
 
 import (
@@ -32,6 +33,8 @@ type Journal struct {
 type sight struct {
 	nums    map[mail.RecordID]uint32 // POP3 message numbers; in a partial sight every record that was shown
 	partial bool                     // the listing was incomplete: only what it showed can be asked for
+
+	vanished []mail.RecordID // no longer listed, and not because we asked for it: what is new may be one of them
 }
 
 var errReadOnly = errors.New("journal is open for reading only")

@@ -114,7 +114,7 @@ func (x *fixture) endFirstPoll() int {
 	x.t.Helper()
 	n, err := x.EndFirstPoll(x.t.Context(), box, "INBOX", mail.FirstRun{Age: 7 * 24 * time.Hour}, x.time)
 	x.ok(err)
-	return n
+	return n.Baseline
 }
 
 // polled is a fixture whose first poll is over and listed ids.

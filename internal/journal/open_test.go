@@ -48,7 +48,7 @@ func TestOpenKeepsItsID(t *testing.T) {
 func TestSettings(t *testing.T) {
 	x := newFixture(t)
 	for name, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000",
-		"user_version": "1", "application_id": "1346792050"} {
+		"user_version": "2", "application_id": "1346792050"} {
 		var got string
 		x.ok(x.w.QueryRowContext(t.Context(), "PRAGMA "+name).Scan(&got))
 		equal(t, name, got, want)
@@ -105,8 +105,8 @@ func TestOpenRefuses(t *testing.T) {
 		"foreign":          {func(t *testing.T, path string) { database(t, path, "PRAGMA application_id = 77", "CREATE TABLE x (y)") }, []string{"another program", "0x4d", "restore a backup"}},
 		"foreign unmarked": {func(t *testing.T, path string) { database(t, path, "CREATE TABLE x (y)") }, []string{"another program"}},
 		"newer": {func(t *testing.T, path string) {
-			database(t, path, "PRAGMA application_id = 1346792050", "PRAGMA user_version = 2", "CREATE TABLE x (y)")
-		}, []string{"version 2", "up to 1", "newer program"}},
+			database(t, path, "PRAGMA application_id = 1346792050", "PRAGMA user_version = 3", "CREATE TABLE x (y)")
+		}, []string{"version 3", "up to 2", "newer program"}},
 		"a directory": {func(t *testing.T, path string) { os.Mkdir(path, 0o700) }, []string{"directory"}},
 	}
 	for name, tt := range tests {
@@ -197,7 +197,7 @@ func TestReadOnlyWithoutTheWriter(t *testing.T) {
 func TestMigrate(t *testing.T) {
 	x := polled(t, "1")
 	scripts := append(migrations(), "ALTER TABLE record ADD COLUMN colour TEXT NOT NULL DEFAULT 'red'", "UPDATE record SET colour = 'blue'")
-	copied := x.path + ".before-v3"
+	copied := x.path + ".before-v4"
 	x.ok(os.WriteFile(copied, []byte("half a copy"), 0o600)) // of a try that was killed
 	x.ok(migrate(t.Context(), x.w, x.path, scripts, x.time))
 	var colour string
@@ -211,16 +211,16 @@ func TestMigrate(t *testing.T) {
 	equal(t, "records of the copy", rs, x.all())
 	equal(t, "id of the copy", old.ID(), x.ID())
 	_, err = Open(t.Context(), x.path, clock)
-	wantErr(t, err, "version 3")
+	wantErr(t, err, "version 4")
 }
 
 func TestFailedMigrationStoresNothing(t *testing.T) {
 	x := polled(t, "1")
 	err := migrate(t.Context(), x.w, x.path, append(migrations(), "ALTER TABLE record ADD COLUMN colour TEXT; SELECT nonsense FROM nowhere"), x.time)
-	wantErr(t, err, "migrate to version 2")
+	wantErr(t, err, "migrate to version 3")
 	version, err := pragma(t.Context(), x.w, "user_version")
 	x.ok(err)
-	equal(t, "version", version, 1)
+	equal(t, "version", version, 2)
 	if _, err := x.w.ExecContext(t.Context(), "SELECT colour FROM record"); err == nil {
 		t.Error("half of the migration stayed")
 	}

@@ -116,11 +116,13 @@ func act(t *testing.T, x *fixture, rnd *rand.Rand, w mail.Worklist) {
 	for _, r := range w.Inspect {
 		in = append(in, mail.Inspection{Record: r, Envelope: header(r, fmt.Sprintf("m-%s-%d", r.Ref.ID, rnd.IntN(8)/7), x.time.Add(-time.Duration(rnd.IntN(400))*time.Hour))})
 	}
-	rs, err := x.Inspected(t.Context(), in, x.time)
+	_, err := x.Inspected(t.Context(), in, x.time)
 	x.ok(err)
 	x.endFirstPoll()
-	for _, r := range rs {
-		if r.Outcome == mail.Pending && rnd.IntN(2) == 0 {
+	work, err := x.Work(t.Context(), box, "INBOX", x.time)
+	x.ok(err)
+	for _, r := range work {
+		if rnd.IntN(2) == 0 {
 			x.ok(x.Judge(t.Context(), []mail.RecordID{r.ID}, mail.Judgement{Outcome: mail.Unmatched, RulesHash: "r1"}, x.time))
 		}
 	}

@@ -22,7 +22,9 @@ type recall struct {
 func resetReason(f folder, account mail.Account, scope string, r recall) string {
 	switch {
 	case !sameAccount(f.account, account):
-		return fmt.Sprintf("the account changed from %s to %s", accountText(f.account), accountText(account))
+		return movedReason([]folder{f}, account)
+	case f.away:
+		return "the mailbox was polled under another account in the meantime"
 	case f.Scope != scope:
 		return fmt.Sprintf("UIDVALIDITY changed from %s to %s", f.Scope, scope)
 	case !r.whole:
@@ -43,12 +45,20 @@ func (j *Journal) Reset(ctx context.Context, mailbox string, l mail.Listing, acc
 	}
 	defer tx.Rollback()
 	f, ok, err := folderRow(ctx, tx, mailbox, l.Folder)
-	if err != nil || !ok {
+	if err != nil {
 		return "", j.classed(what, err)
+	}
+	if !ok {
+		others, err := otherAccounts(ctx, tx, mailbox, account)
+		return movedReason(others, account), j.classed(what, err)
 	}
 	s := &sorting{tx: tx, l: l, f: f, complete: l.Complete, whole: l.Complete, known: make(map[string]known)}
 	if err := s.load(ctx); err != nil {
 		return "", j.classed(what, err)
 	}
-	return resetReason(f, account, l.Scope, s.recall()), nil
+	reason := resetReason(f, account, l.Scope, s.recall())
+	if reason == "" && !f.FirstPollDone {
+		reason = f.reset // an earlier pass found it and did not get through
+	}
+	return reason, nil
 }

@@ -16,11 +16,15 @@ import (
 // applicationID marks a SQLite file as a journal of pricefetch (PRAGMA application_id): "PFjr".
 const applicationID = 0x50466a72
 
-//go:embed schema.sql
-var schemaV1 string
+var (
+	//go:embed schema.sql
+	schemaV1 string
+	//go:embed schema_v2.sql
+	schemaV2 string
+)
 
 // migrations returns the scripts in order; script N makes version N+1 out of version N.
-func migrations() []string { return []string{schemaV1} }
+func migrations() []string { return []string{schemaV1, schemaV2} }
 
 // migrate brings the database to the last version, one transaction a version. Before the first change to a
 // journal that holds something it is copied to PATH.before-vN.

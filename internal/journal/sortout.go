@@ -118,6 +118,9 @@ func (s *sorting) run(ctx context.Context, m mail.MailboxState) error {
 		return err
 	}
 	before := s.f
+	if err := leave(ctx, s.tx, s.f, s.o); err != nil {
+		return err
+	}
 	if s.reset = resetReason(s.f, s.o.Account, s.l.Scope, s.recall()); s.reset != "" {
 		if err := s.startOver(ctx, m); err != nil {
 			return err
@@ -145,12 +148,13 @@ func (s *sorting) run(ctx context.Context, m mail.MailboxState) error {
 func sameListing(a, b folder) bool {
 	return a.Scope == b.Scope && a.account == b.account && a.based == b.based && a.Cursor == b.Cursor && a.Listed == b.Listed &&
 		a.complete == b.complete && a.Contact.Equal(b.Contact) && a.firstPoll == b.firstPoll &&
-		a.FirstPollDone == b.FirstPollDone && a.reset == b.reset
+		a.FirstPollDone == b.FirstPollDone && a.reset == b.reset && a.away == b.away
 }
 
 func (s *sorting) prepare(ctx context.Context) (err error) {
+	// Not left to the unique index: of a used id the first generation may have been taken over by another id.
 	if s.insert, err = s.tx.PrepareContext(ctx, `INSERT INTO record (folder, scope, uid, listed, listed_size, size, first_seen, first_poll, age)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`); err != nil {
+		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE NOT EXISTS (SELECT 1 FROM record WHERE folder = ?1 AND scope = ?2 AND uid = ?3)`); err != nil {
 		return err
 	}
 	if s.update, err = s.tx.PrepareContext(ctx, `UPDATE record SET listed = ?, listed_size = ?, inspect = ?,
@@ -214,7 +218,7 @@ func (s *sorting) recall() recall {
 // startOver begins a first poll that follows a reset. Mail that came after the last finished pass is new; of
 // another account nothing is known, so only what comes from now on.
 func (s *sorting) startOver(ctx context.Context, m mail.MailboxState) error {
-	moved := !sameAccount(s.f.account, s.o.Account)
+	moved := s.f.away || !sameAccount(s.f.account, s.o.Account)
 	switch {
 	case moved:
 		s.f.Contact = s.o.Now
@@ -227,10 +231,13 @@ func (s *sorting) startOver(ctx context.Context, m mail.MailboxState) error {
 		s.f.firstPoll++
 		s.f.FirstPollDone = false
 	}
-	s.f.reset, s.f.account, s.f.Scope, s.f.based = s.reset, s.o.Account, s.l.Scope, false
+	s.f.reset, s.f.account, s.f.Scope, s.f.based, s.f.away = s.reset, s.o.Account, s.l.Scope, false, false
 	s.f.Cursor = mail.Cursor{Folder: s.f.Folder, Scope: s.l.Scope}
 	if !moved {
 		return nil
+	}
+	if err := forgive(ctx, s.tx, s.f); err != nil {
+		return err
 	}
 	s.f.PolicyHash, s.f.PolicySince, s.f.Settled, s.f.Waiting, s.f.Released = "", s.o.Now, mail.SettledNot, nil, nil
 	return storePolicy(ctx, s.tx, s.f.id, s.f.FolderState)

@@ -110,13 +110,14 @@ func (s *sorting) dropMissing(ctx context.Context) error {
 		var err error
 		switch {
 		case s.reset != "":
-			err = s.unlist(ctx, k, k.deletion, "no longer listed: "+s.reset)
+			err = s.unlist(ctx, k, false, "no longer listed: "+s.reset)
 		case !s.complete:
 			continue
 		case k.ours():
-			err = s.unlist(ctx, k, mail.DeletionGone, "gone from the server after its deletion")
+			err = s.unlist(ctx, k, true, "gone from the server after its deletion")
 		default:
-			err = s.unlist(ctx, k, mail.DeletionGone, "gone from the server; it was not deleted by this program")
+			err = s.unlist(ctx, k, true, "gone from the server; it was not deleted by this program")
+			s.sight.vanished = append(s.sight.vanished, k.id)
 		}
 		if err != nil {
 			return err
@@ -125,8 +126,8 @@ func (s *sorting) dropMissing(ctx context.Context) error {
 	return s.doubtAcknowledged(ctx)
 }
 
-func (s *sorting) unlist(ctx context.Context, k known, d mail.Deletion, step string) error {
-	if _, err := s.tx.ExecContext(ctx, "UPDATE record SET listed = 0, inspect = 0, deletion = ? WHERE id = ?", d, k.id); err != nil {
+func (s *sorting) unlist(ctx context.Context, k known, gone bool, step string) error {
+	if _, err := s.tx.ExecContext(ctx, "UPDATE record SET listed = 0, inspect = 0, deletion = CASE WHEN ? THEN 'gone' ELSE deletion END WHERE id = ?", gone, k.id); err != nil {
 		return err
 	}
 	return addStep(ctx, s.tx, k.id, s.o.Now, "%s", step)

@@ -87,6 +87,12 @@ type Worklist struct {
 	Rejudge   []Record // judged by other rules than today's, or paused
 }
 
+// FirstPoll is how a folder's first poll, or the one after a reset of the ids, was judged.
+type FirstPoll struct {
+	Baseline  int // too old to be imported
+	TakenOver int // known under an old id
+}
+
 // Inspection is the header that was read for a record.
 type Inspection struct {
 	Record   Record

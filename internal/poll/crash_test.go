@@ -70,7 +70,7 @@ func (j doomedJournal) Inspected(ctx context.Context, in []mail.Inspection, now 
 	return j.Journal.Inspected(ctx, in, now)
 }
 
-func (j doomedJournal) EndFirstPoll(ctx context.Context, m, f string, first mail.FirstRun, now time.Time) (int, error) {
+func (j doomedJournal) EndFirstPoll(ctx context.Context, m, f string, first mail.FirstRun, now time.Time) (mail.FirstPoll, error) {
 	defer j.d.step("end first poll")()
 	return j.Journal.EndFirstPoll(ctx, m, f, first, now)
 }

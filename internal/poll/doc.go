@@ -10,7 +10,8 @@
 //	sort out   the listing is held against the journal: what is judged is dropped, what is unknown becomes pending.
 //	           Pending and failed messages go on; ids that were reset stop every deletion of this pass
 //	inspect    headers of what is unknown: From, Subject, Date, Message-ID, size, when it was received. Once a first
-//	           poll has them all, what is older than first_run becomes baseline: on record, never imported
+//	           poll has them all, what is older than first_run becomes baseline: on record, never imported. After a
+//	           reset of the ids the records of old ones are taken over first, by fingerprint and size
 //	match      a sender that no rule wants makes the message unmatched: nothing of it is downloaded
 //	fetch      wanted messages are streamed. Before a part's bytes move, the rules are asked about its name
 //	stage      each wanted part flows into a hidden, synced file beside the import directory

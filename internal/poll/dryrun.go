@@ -21,6 +21,8 @@ type Past interface {
 	Imported(ctx context.Context, rule, fingerprint, original, sha256 string) (bool, error)
 	// Reset tells why SortOut would find the ids of a listing reset; "" if it would not.
 	Reset(ctx context.Context, mailbox string, l mail.Listing, account mail.Account) (string, error)
+	// Twins returns the records that messages found after a reset may be known by.
+	Twins(ctx context.Context, mailbox, folder string, account mail.Account, found []mail.Record) ([]mail.Record, error)
 }
 
 // Plan is what a pass would do now.

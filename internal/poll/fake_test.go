@@ -111,15 +111,26 @@ func (c *session) ref(i int) mail.Ref {
 	if c.s.protocol == "pop3" {
 		r.Num = uint32(i + 1)
 	}
-	if c.s.noUIDL {
+	if c.s.noUIDL || c.s.twice(m.id) {
 		r.ID = ""
 	}
 	return r
 }
 
+// twice reports whether two messages have that id, which then is none.
+func (s *server) twice(id string) bool {
+	n := 0
+	for _, m := range s.messages {
+		if m.id == id {
+			n++
+		}
+	}
+	return n > 1
+}
+
 // locate finds what a ref names in this session.
 func (c *session) locate(r mail.Ref) *message {
-	if c.s.noUIDL {
+	if r.ID == "" {
 		return c.s.messages[r.Num-1]
 	}
 	return c.s.find(r.ID)

@@ -36,6 +36,7 @@ func (g *guess) begin(ctx context.Context) (err error) {
 	}
 	moved := g.run.state.Account != (mail.Account{}) && g.run.state.Account != g.Account
 	switch last := g.run.state.LastFinished; {
+	case !g.state.FirstPollDone && !g.state.Contact.IsZero(): // the first poll, or a reset, that an earlier pass began
 	case g.state.Contact.IsZero(), g.reset != "" && (moved || last.After(g.started)):
 		g.state.Contact = g.started
 	case g.reset != "" && !last.IsZero():
@@ -56,7 +57,9 @@ func (g *guess) inspect(ctx context.Context) error {
 	unknown := map[mail.Ref]int{}
 	var ask []mail.Ref
 	for _, m := range g.listing.Refs {
-		rec, ok := byPlace[place{g.listing.Folder, g.listing.Scope, m.ID}]
+		at := place{g.listing.Folder, g.listing.Scope, m.ID}
+		rec, ok := byPlace[at]
+		delete(byPlace, at)
 		if !ok || !rec.Inspected {
 			wire := g.ref(mail.Record{Envelope: mail.Envelope{Ref: m.Ref}})
 			unknown[wire] = len(g.records)
@@ -78,8 +81,10 @@ func (g *guess) inspect(ctx context.Context) error {
 	if odd, ok := errors.AsType[*mail.OddAnswer](err); err != nil && !(ok && odd.Proven) {
 		return err
 	}
-	if !g.state.FirstPollDone && g.listing.Complete && len(g.records) > 0 && missing == 0 {
-		g.endFirstPoll()
+	if g.state.FirstPollDone {
+		g.reappeared(byPlace)
+	} else if g.listing.Complete && len(g.records) > 0 && missing == 0 {
+		return g.endFirstPoll(ctx)
 	}
 	return nil
 }
@@ -97,7 +102,11 @@ func (g *guess) onRecord(ctx context.Context) (map[place]mail.Record, error) {
 	return byPlace, err
 }
 
-func (g *guess) endFirstPoll() {
+// endFirstPoll takes over what is known under old ids, and draws the line between old mail and mail to import.
+func (g *guess) endFirstPoll(ctx context.Context) error {
+	if err := g.takeOver(ctx); err != nil {
+		return err
+	}
 	cutoff := g.FirstRun.Cutoff(g.state.Contact)
 	for i := range g.records {
 		rec := &g.records[i]
@@ -106,6 +115,7 @@ func (g *guess) endFirstPoll() {
 		}
 	}
 	g.state.FirstPollDone = true
+	return nil
 }
 
 // fetch reads the structure of what is wanted and tells what would be saved; the outcomes go into records.

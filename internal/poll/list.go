@@ -186,8 +186,13 @@ func (r *run) endFirstPoll(ctx context.Context, f *folder) error {
 		return err
 	}
 	f.work.FirstPoll = false
-	r.report.Baseline += n
-	r.Log.Info("first poll of the folder is done", "folder", f.listing.Folder, "listed", f.work.Listed, "baseline", n)
+	r.report.Baseline += n.Baseline
+	if f.work.Reset != "" {
+		r.Log.Info("the folder's messages are identified anew", "folder", f.listing.Folder, "listed", f.work.Listed,
+			"taken_over", n.TakenOver, "baseline", n.Baseline)
+		return nil
+	}
+	r.Log.Info("first poll of the folder is done", "folder", f.listing.Folder, "listed", f.work.Listed, "baseline", n.Baseline)
 	return nil
 }
 

@@ -59,11 +59,13 @@ type Listings interface {
 	SortOut(ctx context.Context, mailbox string, l mail.Listing, o mail.SortOptions) (mail.Worklist, error)
 	// Inspected stores headers. A record listed again under a used id stays itself if the fingerprint is the same (an
 	// acknowledged deletion was not honoured: Ignored counts up, at the third it is DeletionIgnored); otherwise a new
-	// generation is made. Returned are the records as they now are, in the order given.
+	// generation is made. A new id of a message that the listing no longer shows under its old one goes to its record.
+	// Returned are the records as they now are, in the order given.
 	Inspected(ctx context.Context, in []mail.Inspection, now time.Time) ([]mail.Record, error)
-	// EndFirstPoll judges in one transaction what a folder's first poll, or the pass after a reset, found: listed
-	// pending records whose Age is before first.Cutoff(contact) become baseline. It returns how many.
-	EndFirstPoll(ctx context.Context, mailbox, folder string, first mail.FirstRun, now time.Time) (int, error)
+	// EndFirstPoll judges in one transaction what a folder's first poll, or the pass after a reset, found: records of
+	// old ids are taken over for the same messages, and the listed pending ones left whose Age is before
+	// first.Cutoff(contact) become baseline. It returns how many of each.
+	EndFirstPoll(ctx context.Context, mailbox, folder string, first mail.FirstRun, now time.Time) (mail.FirstPoll, error)
 	// Work returns the records to fetch, as SortOut does, after Inspected, Judge and EndFirstPoll changed them.
 	Work(ctx context.Context, mailbox, folder string, now time.Time) ([]mail.Record, error)
 }

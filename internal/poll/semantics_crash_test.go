@@ -112,8 +112,8 @@ func (j fatedJournal) Inspected(ctx context.Context, in []mail.Inspection, now t
 	return around(j.f, "inspected", func() ([]mail.Record, error) { return j.Journal.Inspected(ctx, in, now) })
 }
 
-func (j fatedJournal) EndFirstPoll(ctx context.Context, m, f string, first mail.FirstRun, now time.Time) (int, error) {
-	return around(j.f, "end first poll", func() (int, error) { return j.Journal.EndFirstPoll(ctx, m, f, first, now) })
+func (j fatedJournal) EndFirstPoll(ctx context.Context, m, f string, first mail.FirstRun, now time.Time) (mail.FirstPoll, error) {
+	return around(j.f, "end first poll", func() (mail.FirstPoll, error) { return j.Journal.EndFirstPoll(ctx, m, f, first, now) })
 }
 
 func (j fatedJournal) Judge(ctx context.Context, ids []mail.RecordID, g mail.Judgement, now time.Time) error {
