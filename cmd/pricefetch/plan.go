@@ -57,7 +57,7 @@ func (a *app) plan(ctx context.Context, c *config.Config, names []string) error 
 	o.Log = a.quiet(o.Log)
 	out, failed := []plannedBox{}, 0
 	for _, m := range boxes {
-		p, err := daemon.Planner(c, rules, m, o).Plan(ctx, known)
+		p, err := daemon.PlanKnown(ctx, daemon.Planner(c, rules, m, o), m, known)
 		box := plannedBox{Plan: p}
 		if err != nil {
 			box.Error = err.Error()

@@ -119,19 +119,62 @@ func inside(dir, parent string) bool {
 
 // checkNames refuses a name that two mailboxes or two rules have, in whatever files.
 func (l *loader) checkNames(mailboxes, rules []*node) {
-	l.unique("mailbox", mailboxes, func(i int) string { return l.cfg.Mailboxes[i].Name })
-	l.unique("rule", rules, func(i int) string { return l.cfg.Rules[i].Name })
+	for _, key := range []string{"name", "formerly"} {
+		l.unique("mailbox", key, mailboxes, func(i int) string { return l.cfg.Mailboxes[i].called(key) })
+		l.unique("rule", key, rules, func(i int) string { return l.cfg.Rules[i].called(key) })
+	}
+	l.checkFormerly("mailbox", mailboxes, func(i int, key string) string { return l.cfg.Mailboxes[i].called(key) })
+	l.checkFormerly("rule", rules, func(i int, key string) string { return l.cfg.Rules[i].called(key) })
 }
 
-func (l *loader) unique(what string, nodes []*node, nameOf func(int) string) {
+func (m Mailbox) called(key string) string {
+	if key == "formerly" {
+		return m.Formerly
+	}
+	return m.Name
+}
+
+func (r Rule) called(key string) string {
+	if key == "formerly" {
+		return r.Formerly
+	}
+	return r.Name
+}
+
+// checkFormerly refuses a former name that somebody has now: nothing could be carried over from there.
+func (l *loader) checkFormerly(what string, nodes []*node, called func(i int, key string) string) {
+	present := map[string]*node{}
+	for i, n := range nodes {
+		if f := n.get("name"); f != nil {
+			present[called(i, "name")] = f.value
+		}
+	}
+	for i, n := range nodes {
+		f, was := n.get("formerly"), called(i, "formerly")
+		switch at := present[was]; {
+		case f == nil || was == "" || at == nil:
+		case was == called(i, "name"):
+			l.fault(f.value, fmt.Sprintf("this %s still has the name %s", what, quote(was)), "remove the key, or give its name before it was renamed")
+		default:
+			l.fault(f.value, fmt.Sprintf("there is a %s with the name %s, at %s:%d: its records stay its own", what, quote(was), at.file, at.line),
+				"remove that one if it was renamed, or the key formerly if it was not")
+		}
+	}
+}
+
+func (l *loader) unique(what, key string, nodes []*node, nameOf func(int) string) {
 	first := map[string]*node{}
 	for i, n := range nodes {
-		f := n.get("name")
+		f := n.get(key)
 		if f == nil || nameOf(i) == "" {
 			continue
 		}
 		if before, ok := first[nameOf(i)]; ok {
-			l.fault(f.value, fmt.Sprintf("another %s has the name %s, at %s:%d", what, quote(nameOf(i)), before.file, before.line), "")
+			has := "has the name"
+			if key == "formerly" {
+				has = "had the name"
+			}
+			l.fault(f.value, fmt.Sprintf("another %s %s %s, at %s:%d", what, has, quote(nameOf(i)), before.file, before.line), "")
 			continue
 		}
 		first[nameOf(i)] = f.value
@@ -163,6 +206,11 @@ func (l *loader) checkReach(rules []*node) {
 				continue
 			}
 			hint := didYouMean(v.text, names)
+			for _, m := range l.cfg.Mailboxes {
+				if m.Formerly == norm.NFC.String(v.text) {
+					hint = "it was renamed to " + quote(m.Name)
+				}
+			}
 			l.fault(v, "there is no mailbox "+quote(v.text), hint)
 		}
 	}

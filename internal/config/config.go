@@ -65,6 +65,7 @@ type Limits struct {
 // Mailbox is one account to poll.
 type Mailbox struct {
 	Name        string
+	Formerly    string // its name before it was renamed; "": it was not
 	Protocol    string // IMAP or POP3
 	Host        string
 	Port        int
@@ -112,6 +113,7 @@ type Retention struct {
 // Rule says whose attachments are saved, and where.
 type Rule struct {
 	Name       string
+	Formerly   string   // its name before it was renamed; "": it was not
 	Mailboxes  []string // names; empty: all
 	From       []string // sender masks
 	Subject    []string // globs; empty: any

@@ -12,16 +12,13 @@ import (
 // added". Of a password it tells only that its source changed. Without a change the result is empty.
 func Diff(old, new *Config) []string {
 	out := changes(topKeys(), old, new)
-	out = append(out, diffItems("mailbox", old.Mailboxes, new.Mailboxes, Mailbox.named, mailboxChanges)...)
-	out = append(out, diffItems("rule", old.Rules, new.Rules, Rule.named, ruleChanges)...)
+	out = append(out, diffItems("mailbox", old.Mailboxes, new.Mailboxes, Mailbox.called, mailboxChanges)...)
+	out = append(out, diffItems("rule", old.Rules, new.Rules, Rule.called, ruleChanges)...)
 	if !slices.Equal(common(old.Rules, new.Rules), common(new.Rules, old.Rules)) {
 		out = append(out, "the order of the rules changed")
 	}
 	return out
 }
-
-func (m Mailbox) named() string { return m.Name }
-func (r Rule) named() string    { return r.Name }
 
 func mailboxChanges(old, new *Mailbox) []string {
 	out := changes(mailboxKeys(), old, new)
@@ -33,8 +30,9 @@ func mailboxChanges(old, new *Mailbox) []string {
 
 func ruleChanges(old, new *Rule) []string { return changes(ruleKeys(), old, new) }
 
-// diffItems compares two lists whose items are known by their names.
-func diffItems[T any](what string, old, new []T, name func(T) string, differ func(old, new *T) []string) []string {
+// diffItems compares two lists whose items are known by their names, present or former.
+func diffItems[T any](what string, old, new []T, called func(t T, key string) string, differ func(old, new *T) []string) []string {
+	name := func(t T) string { return called(t, "name") }
 	before := map[string]*T{}
 	for i := range old {
 		before[name(old[i])] = &old[i]
@@ -43,6 +41,10 @@ func diffItems[T any](what string, old, new []T, name func(T) string, differ fun
 	for i := range new {
 		n := name(new[i])
 		o, ok := before[n]
+		if was := called(new[i], "formerly"); !ok && before[was] != nil {
+			n = was
+			o, ok = before[was], true
+		}
 		delete(before, n)
 		if !ok {
 			out = append(out, fmt.Sprintf("%s %s added", what, n))

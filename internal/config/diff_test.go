@@ -33,6 +33,9 @@ func TestDiff(t *testing.T) {
 		{"retention", []string{"username: u", "username: u, retention: {delete_after_days: 30, imap_delete: {folder: Старое}}"},
 			[]string{"mailbox prices: retention.delete_after_days off → 30", "mailbox prices: retention.imap_delete auto → {folder: Старое}"}},
 		{"set and unset", []string{"username: u", "username: u, ca_file: /ca.pem"}, []string{"mailbox prices: ca_file not set → /ca.pem"}},
+		{"renamed", []string{"name: second", "name: third, formerly: second", "name: b,", "name: c, formerly: b,"}, []string{
+			"mailbox second: name second → third", "mailbox second: formerly not set → second", "rule b: name b → c",
+			"rule b: formerly not set → b", "rule b: save_to b → c"}},
 		{"password", []string{"password: hunter1", "password: hunter2"}, []string{"mailbox prices: password source changed"}},
 		{"argument", []string{"[pass, hunter1]", "[pass, hunter2]"}, []string{"mailbox second: password source changed"}},
 		{"protocol", []string{"name: second, protocol: imap", "name: second, protocol: pop3"}, []string{

@@ -112,11 +112,11 @@ func (l *loader) main(root *node) {
 	files := append([]*node{root}, l.included(root)...)
 	if f := root.get("defaults"); f != nil && f.value.kind != nullNode {
 		l.defaults = f.value
-		readTable(&l.reader, without(mailboxKeys(), "name"), l.defaults, new(newMailbox()))
+		readTable(&l.reader, inheritable(mailboxKeys()), l.defaults, new(newMailbox()))
 	}
 	if f := root.get("rule_defaults"); f != nil && f.value.kind != nullNode {
 		l.ruleDefaults = f.value
-		readTable(&l.reader, without(ruleKeys(), "name"), l.ruleDefaults, new(newRule()))
+		readTable(&l.reader, inheritable(ruleKeys()), l.ruleDefaults, new(newRule()))
 	}
 	mailboxes, rules := l.items(files, "mailboxes"), l.items(files, "rules")
 	for _, n := range mailboxes {

@@ -26,9 +26,9 @@ func closed(s object, required ...string) object {
 	return s
 }
 
-// without returns the table without one key.
-func without[T any](t table[T], name string) table[T] {
-	return slices.DeleteFunc(t, func(k key[T]) bool { return k.name == name })
+// inheritable returns the keys of a mailbox or rule that can stand for all of them.
+func inheritable[T any](t table[T]) table[T] {
+	return slices.DeleteFunc(t, func(k key[T]) bool { return k.name == "name" || k.name == "formerly" })
 }
 
 func listSchema(item string) object {

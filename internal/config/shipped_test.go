@@ -58,7 +58,7 @@ func TestShippedFileCommentedKeys(t *testing.T) {
 // hasDefault reports whether the documentation shows a key's default rather than an example.
 func hasDefault(key string) bool {
 	return !slices.Contains([]string{
-		"timezone", "group", "ca_file", "fingerprint", "mailboxes", "subject", "exclude", "save_to",
+		"timezone", "group", "formerly", "ca_file", "fingerprint", "mailboxes", "subject", "exclude", "save_to",
 		"password", "password_env", "password_command", "credential",
 	}, key)
 }

@@ -16,7 +16,7 @@ const anyHost = "*"
 // placeOf tells in which section a key belongs; "" if there is no such key.
 func placeOf(key string) string {
 	switch {
-	case key == "name":
+	case key == "name", key == "formerly":
 		return "in each mailbox and rule"
 	case topKeys().find(key) != nil:
 		return "at the top level"
@@ -56,11 +56,11 @@ func topKeys() table[Config] {
 			text(anyText), func(c *Config) *string { return &c.Group }).orOff(),
 		section("limits", "Bounds on what happens at the same time and on sizes.", limitKeys(),
 			func() Limits { return newConfig("").Limits }, func(c *Config) *Limits { return &c.Limits }),
-		{name: "defaults", doc: "Any mailbox key except name; lies under each mailbox.", schema: func() object {
-			return tableSchema(without(mailboxKeys(), "name"), newMailbox())
+		{name: "defaults", doc: "Any mailbox key except name and formerly; lies under each mailbox.", schema: func() object {
+			return tableSchema(inheritable(mailboxKeys()), newMailbox())
 		}},
-		{name: "rule_defaults", doc: "Any rule key except name; lies under each rule.", schema: func() object {
-			return tableSchema(without(ruleKeys(), "name"), newRule())
+		{name: "rule_defaults", doc: "Any rule key except name and formerly; lies under each rule.", schema: func() object {
+			return tableSchema(inheritable(ruleKeys()), newRule())
 		}},
 		{name: "mailboxes", doc: "The accounts to poll.", schema: func() object { return listSchema("mailbox") }},
 		{name: "rules", doc: "What is saved, and where; the first rule that takes an attachment gets it.",
@@ -119,6 +119,8 @@ func mailboxKeys() table[Mailbox] {
 	t := table[Mailbox]{
 		one("name", "The mailbox's identity in the journal, logs and metrics: "+nameWant+".", name(),
 			func(m *Mailbox) *string { return &m.Name }).required(),
+		one("formerly", "The mailbox's name before it was renamed: its records are carried over.", name(),
+			func(m *Mailbox) *string { return &m.Formerly }),
 		one("protocol", "The protocol of the server.", choice(IMAP, POP3),
 			func(m *Mailbox) *string { return &m.Protocol }).required(),
 		one("host", "The server's host name or address.", text(checkHost),
@@ -179,6 +181,8 @@ func ruleKeys() table[Rule] {
 	return table[Rule]{
 		one("name", "The rule's name in the journal, logs and metrics: "+nameWant+".", name(),
 			func(r *Rule) *string { return &r.Name }).required(),
+		one("formerly", "The rule's name before it was renamed: what it imported is carried over.", name(),
+			func(r *Rule) *string { return &r.Formerly }),
 		one("mailboxes", "The mailboxes to which the rule applies; default: all.", list(nfc),
 			func(r *Rule) *[]string { return &r.Mailboxes }).orOff(),
 		one("from", "Sender masks: price@a.ru, *@a.ru, @a.ru and a.ru (the domain itself), *.a.ru (its subdomains), *.",

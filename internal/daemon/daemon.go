@@ -118,6 +118,11 @@ func (d *Daemon) open(ctx context.Context, c *config.Config) error {
 	if err := d.use(ctx, c); err != nil {
 		return err
 	}
+	for _, m := range c.Mailboxes {
+		if err := d.carryMailbox(ctx, m); err != nil {
+			return err
+		}
+	}
 	return d.recover(ctx)
 }
 
@@ -129,6 +134,9 @@ func (d *Daemon) use(ctx context.Context, c *config.Config) error {
 	}
 	dir, err := d.importDir(ctx, c)
 	if err != nil {
+		return err
+	}
+	if err := d.carryRules(ctx, c); err != nil {
 		return err
 	}
 	d.mu.Lock()

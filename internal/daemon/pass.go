@@ -41,6 +41,9 @@ func (d *Daemon) poll(ctx context.Context, name string) Outcome {
 	d.passes.RLock()
 	defer d.passes.RUnlock()
 	p, m, err := d.pass(name)
+	if err == nil {
+		err = d.inherit(ctx, m)
+	}
 	if err != nil {
 		out.Err = err
 		return out
