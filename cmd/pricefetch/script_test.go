@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 //
 //	config FILE                        expand $VARIABLES in FILE and make it the configuration
 //	deliver USER FROM NAME [SUBJECT]   put a message with an attachment of that name into a mailbox
-//	hold ID REASON                     hold a message, as its fifth failure does
+//	hold ID REASON                     hold a message, as its last failure does
 //	status N ARGUMENT…                 run pricefetch and want that exit status, no password and no control character
 //	await FILE TEXT                    wait until a program in the background has written the text
 func TestScripts(t *testing.T) {

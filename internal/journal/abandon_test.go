@@ -62,7 +62,7 @@ func TestAbandonReopensDuplicates(t *testing.T) {
 // Sound files going out between two failures do not make the message start counting anew.
 func TestPendingKeepsFailures(t *testing.T) {
 	x := polled(t, "1")
-	for range 4 {
+	for range 5 {
 		_, err := x.Fail(t.Context(), 1, "b.xls is damaged", x.time)
 		x.ok(err)
 	}
@@ -72,7 +72,7 @@ func TestPendingKeepsFailures(t *testing.T) {
 	x.ok(x.Saved(t.Context(), 1, out, mail.Judgement{Outcome: mail.Pending}, x.time))
 	r, err := x.Fail(t.Context(), 1, "b.xls is damaged", x.time)
 	x.ok(err)
-	equal(t, "after the fifth failure", r.Outcome, mail.Held)
+	equal(t, "after the fifth retry", r.Outcome, mail.Held)
 	r, err = x.Retry(t.Context(), 1, x.time)
 	x.ok(err)
 	equal(t, "failures after retry", r.Failures, 0)

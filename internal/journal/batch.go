@@ -64,7 +64,7 @@ func doneWith(ctx context.Context, tx *sql.Tx, id mail.RecordID) error {
 }
 
 // Lost is called when a session ended, or a process died, inside a batch: the message in hand has one loss more
-// (two are one failure, the fifth failure holds it), and whatever of the batch was not done with is asked for
+// (two are one failure, the sixth failure holds it), and whatever of the batch was not done with is asked for
 // alone from now on. Without a batch it does nothing. It returns the records that it counted against.
 func (j *Journal) Lost(ctx context.Context, mailbox, why string, now time.Time) ([]mail.Record, error) {
 	var blamed []mail.Record

@@ -10,13 +10,15 @@ import (
 	"pricefetch/internal/mail"
 )
 
-// maxFailures is the failure that makes a message wait for a person.
-const maxFailures = 5
+// maxFailures is the failure that makes a message wait for a person: the first try and five more, each after its wait.
+const maxFailures = 6
 
-// retryAfter returns how long a message waits after its n-th failure, n from 1.
+// longestWait is the last of the waits between two tries: no retry is ever due later than that.
+const longestWait = 24 * time.Hour
+
+// retryAfter returns how long a message waits after its n-th failure, n from 1 to maxFailures-1 (semantics 3).
 func retryAfter(n int) time.Duration {
-	waits := [...]time.Duration{5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 8 * time.Hour, 24 * time.Hour}
-	return waits[min(n, len(waits))-1]
+	return [maxFailures - 1]time.Duration{5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 8 * time.Hour, longestWait}[n-1]
 }
 
 // Judge stores an outcome other than failed and held of many messages, in one transaction; saved only of those that
@@ -109,7 +111,8 @@ func judgementText(g mail.Judgement) string {
 	return text
 }
 
-// Fail counts a failure: next try after 5 m, 30 m, 2 h, 8 h; the fifth makes the message held. It returns the record.
+// Fail counts a failure: next try after 5 m, 30 m, 2 h, 8 h, 24 h; when the fifth of these retries fails too, the
+// message is held. It returns the record.
 func (j *Journal) Fail(ctx context.Context, id mail.RecordID, why string, now time.Time) (r mail.Record, err error) {
 	err = j.write(ctx, fmt.Sprintf("note failure of message %d", id), func(tx *sql.Tx) error {
 		if r, err = settleable(ctx, tx, id); err != nil {

@@ -40,7 +40,7 @@ func TestJudge(t *testing.T) {
 func TestFailures(t *testing.T) {
 	x := polled(t, "1")
 	id := x.by("1").ID
-	waits := []time.Duration{5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 8 * time.Hour}
+	waits := []time.Duration{5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 8 * time.Hour, 24 * time.Hour}
 	for i, wait := range waits {
 		r, err := x.Fail(t.Context(), id, "bad base64", x.time)
 		x.ok(err)
@@ -51,11 +51,11 @@ func TestFailures(t *testing.T) {
 	}
 	r, err := x.Fail(t.Context(), id, "bad base64", x.time)
 	x.ok(err)
-	if r.Outcome != mail.Held || !r.Next.IsZero() || r.Failures != 5 || !strings.Contains(r.Reason, "failed 5 times") {
-		t.Errorf("fifth failure: %+v", r)
+	if r.Outcome != mail.Held || !r.Next.IsZero() || r.Failures != 6 || !strings.Contains(r.Reason, "failed 6 times") {
+		t.Errorf("the fifth retry failed: %+v", r)
 	}
 	equal(t, "stored", x.by("1"), r)
-	equal(t, "step", x.lastStep(id), "held: failed 5 times, the last time: bad base64")
+	equal(t, "step", x.lastStep(id), "held: failed 6 times, the last time: bad base64")
 }
 
 func TestSuccessForgetsFailures(t *testing.T) {

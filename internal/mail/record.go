@@ -49,7 +49,7 @@ type Record struct {
 	RulesHash   string // of the rules it was judged by
 	Parts       []PartNote
 
-	Failures int       // counted failures; after the fifth the record is held
+	Failures int       // counted failures; when the fifth retry fails, at the sixth, the record is held
 	Losses   int       // sessions lost with this message in hand; two are one failure
 	Next     time.Time // failed: not before
 	Solo     bool      // to be fetched alone: a batch with it was lost

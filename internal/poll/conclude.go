@@ -78,7 +78,7 @@ func (r *run) unwanted(ctx context.Context, it *item, j mail.Judgement) error {
 // settled notes that reading this message need not keep the session from being committed.
 func (r *run) settled(id mail.RecordID) { delete(r.unsaved, id) }
 
-// fail counts a failure of one message; the fifth one holds it.
+// fail counts a failure of one message; when its fifth retry fails it is held.
 func (r *run) fail(ctx context.Context, it *item, why string, d *delivery) error {
 	rec, err := r.Journal.Fail(ctx, it.rec.ID, why, r.Now())
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 )
 
 // rests reports whether a header that could not be read is left alone for now: it is tried again when its delay is
-// over, and after the fifth failure when a person asks for it. Meanwhile the headers of the others are read.
+// over, and once it is held when a person asks for it. Meanwhile the headers of the others are read.
 func (r *run) rests(rec mail.Record) bool {
 	if rec.Inspected {
 		return false

@@ -217,8 +217,8 @@ func TestMessageThatKillsTheConnection(t *testing.T) {
 		if got := h.outcomes()[killer]; got != mail.Held {
 			t.Errorf("after 30 days the message is %s, want held", got)
 		}
-		if n := h.server.fetched[killer]; n != 10 {
-			t.Errorf("it was asked for %d times, want 2 losses × 5 failures", n)
+		if n := h.server.fetched[killer]; n != 12 {
+			t.Errorf("it was asked for %d times, want 2 losses × 6 failures", n)
 		}
 		h.mustRun()
 		if !h.server.has(killer) {
@@ -227,11 +227,11 @@ func TestMessageThatKillsTheConnection(t *testing.T) {
 	})
 }
 
-// After the fifth failure the raw message is kept, and retry reads it from there.
+// When the fifth retry has failed the raw message is kept, and retry reads it from there.
 func TestHeldMessageIsKeptAndRetried(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		id := h.server.add(broken("1", "price@autoparts.ru"), h.now)
-		for range 5 {
+		for range 6 {
 			h.mustRun()
 			h.now = h.now.Add(25 * time.Hour)
 		}

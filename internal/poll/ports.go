@@ -40,7 +40,7 @@ type Recovery interface {
 	// Intents returns the unfinished intents of one mailbox, oldest first.
 	Intents(ctx context.Context, mailbox string) ([]mail.Intent, error)
 	// Lost is called when a session ended, or a process died, inside a batch: the message in hand has one loss more
-	// (two are one failure, the fifth failure holds it), the rest of the batch becomes Solo. Without a batch it does
+	// (two are one failure, the sixth failure holds it), the rest of the batch becomes Solo. Without a batch it does
 	// nothing. It returns the records that it counted against.
 	Lost(ctx context.Context, mailbox, why string, now time.Time) ([]mail.Record, error)
 	// Started notes that a pass begins: the account, the clock. It returns the mailbox as it was before.
@@ -74,7 +74,8 @@ type Listings interface {
 type Judgements interface {
 	// Judge stores an outcome other than saved, failed and held, of many messages in one transaction.
 	Judge(ctx context.Context, ids []mail.RecordID, j mail.Judgement, now time.Time) error
-	// Fail counts a failure: next try after 5 m, 30 m, 2 h, 8 h, 24 h; the fifth makes it held. It returns the record.
+	// Fail counts a failure: next try after 5 m, 30 m, 2 h, 8 h, 24 h; when the fifth of these retries
+	// fails too it is held. It returns the record.
 	Fail(ctx context.Context, id mail.RecordID, why string, now time.Time) (mail.Record, error)
 	// Hold stores that the message needs a person; kept is the raw message's name under held/, "" if there is none.
 	Hold(ctx context.Context, id mail.RecordID, why, kept string, now time.Time) error

@@ -54,7 +54,7 @@ func both2(t *testing.T, name string, f func(t *testing.T, h *house)) {
 func TestKeptMessageThatIsGone(t *testing.T) {
 	both(t, func(t *testing.T, h *house) {
 		id := h.server.add(broken("1", supplier), h.now)
-		for range 5 {
+		for range 6 {
 			h.mustRun()
 			h.now = h.now.Add(25 * time.Hour)
 		}
