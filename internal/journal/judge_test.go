@@ -153,7 +153,7 @@ func TestBatch(t *testing.T) {
 func TestTwoLossesAreAFailure(t *testing.T) {
 	x := polled(t, "1", "2")
 	id := x.by("1").ID
-	for n := 1; n <= 10; n++ {
+	for n := 1; n <= 12; n++ {
 		x.ok(x.Asking(t.Context(), box, []mail.RecordID{id}))
 		x.ok(x.InHand(t.Context(), id))
 		blamed, err := x.Lost(t.Context(), box, "cut", x.time)
@@ -163,7 +163,7 @@ func TestTwoLossesAreAFailure(t *testing.T) {
 		}
 	}
 	if r := x.by("1"); r.Outcome != mail.Held {
-		t.Errorf("after ten losses: %s", r.Outcome)
+		t.Errorf("after twelve losses: %s", r.Outcome)
 	}
 	wantErr(t, x.InHand(t.Context(), id), "in no batch")
 	wantErr(t, x.Asking(t.Context(), box, []mail.RecordID{99}), "message 99")
