@@ -146,7 +146,7 @@ func nextGeneration(ctx context.Context, tx *sql.Tx, old mail.Record, e mail.Env
 // under an old id is taken over, and of the rest pending records whose Age is before first.Cutoff(contact) become
 // baseline. It returns how many. As long as the last
 // listing was empty or incomplete, or a header is missing, it does nothing and the first poll goes on
-// (mail.FolderState.FirstPollDone tells). A message that is held because its header cannot be had is not waited for.
+// (mail.FolderState.FirstPollDone tells). A message whose header could not be had, failed or held, is not waited for.
 func (j *Journal) EndFirstPoll(ctx context.Context, mailbox, folder string, first mail.FirstRun, now time.Time) (mail.FirstPoll, error) {
 	var out mail.FirstPoll
 	var taken map[mail.RecordID]mail.RecordID
@@ -156,7 +156,7 @@ func (j *Journal) EndFirstPoll(ctx context.Context, mailbox, folder string, firs
 			return err
 		}
 		var missing int
-		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM record INDEXED BY record_inspect WHERE folder = ? AND inspect = 1 AND listed > 0 AND outcome <> 'held'", f.id).Scan(&missing); err != nil || missing > 0 {
+		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM record INDEXED BY record_inspect WHERE folder = ? AND inspect = 1 AND listed > 0 AND outcome NOT IN ('failed', 'held')", f.id).Scan(&missing); err != nil || missing > 0 {
 			return err
 		}
 		if f.reset != "" {

@@ -31,7 +31,7 @@ func (r *run) fetch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.report.Wanted = len(wanted)
+	r.report.Wanted += len(wanted)
 	for _, batch := range batches(wanted) {
 		if r.stopping() {
 			return mail.ErrStopping

@@ -56,20 +56,27 @@ func (g *guess) inspect(ctx context.Context) error {
 	}
 	unknown := map[mail.Ref]int{}
 	var ask []mail.Ref
+	missing := 0
 	for _, m := range g.listing.Refs {
 		at := place{g.listing.Folder, g.listing.Scope, m.ID}
 		rec, ok := byPlace[at]
 		delete(byPlace, at)
 		if !ok || !rec.Inspected {
 			wire := g.ref(mail.Record{Envelope: mail.Envelope{Ref: m.Ref}})
-			unknown[wire] = len(g.records)
-			ask = append(ask, wire)
-			rec.Mailbox, rec.Ref, rec.Size = g.Mailbox, m.Ref, m.Size
-			rec.FirstSeen, rec.AtFirstPoll, rec.Outcome = g.started, !g.state.FirstPollDone, mail.Pending
+			switch {
+			case ok && doubtful(rec) && rec.Outcome == mail.Pending: // it may cost the session: a pass asks for it last
+				missing++
+			case ok && (doubtful(rec) || g.rests(rec)): // a first poll does not wait for it
+			default:
+				unknown[wire] = len(g.records)
+				ask = append(ask, wire)
+				rec.Mailbox, rec.Ref, rec.Size = g.Mailbox, m.Ref, m.Size
+				rec.FirstSeen, rec.AtFirstPoll, rec.Outcome = g.started, !g.state.FirstPollDone, mail.Pending
+			}
 		}
 		g.records = append(g.records, rec)
 	}
-	missing := len(ask)
+	missing += len(ask)
 	err = g.session.Envelopes(ctx, ask, func(e mail.Envelope) error {
 		if i, ok := unknown[e.Ref]; ok {
 			e.Ref = g.records[i].Ref

@@ -2,9 +2,63 @@ package poll
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"pricefetch/internal/mail"
 )
+
+// sound selects messages whose header nothing speaks against, doubtful the others: those that cost a session before, or
+// whose header could not be had. A header that breaks the connection each time so never comes before another message's
+// header, nor before its content.
+func sound(rec mail.Record) bool { return !doubtful(rec) }
+func doubtful(rec mail.Record) bool {
+	return !rec.Inspected && (rec.Outcome == mail.Failed || rec.Losses > 0)
+}
+
+// retryHeaders asks for the doubtful headers, after everything else, and fetches what they turn out to belong to.
+func (r *run) retryHeaders(ctx context.Context) error {
+	again := false
+	for _, f := range r.folders {
+		due := slices.ContainsFunc(f.work.Inspect, func(rec mail.Record) bool { return doubtful(rec) && !r.rests(rec) })
+		if !due {
+			continue
+		}
+		if err := r.inspect(ctx, f, doubtful); err != nil {
+			return err
+		}
+		again = true
+	}
+	if !again {
+		return nil
+	}
+	return r.fetch(ctx)
+}
+
+// tooOld judges messages whose header came late, after the folder's first poll had ended without them, as that would have.
+func (r *run) tooOld(ctx context.Context, f *folder, late []mail.Record) error {
+	if f.work.FirstPoll || len(late) == 0 {
+		return nil
+	}
+	state, err := r.Journal.Folder(ctx, r.Mailbox, f.listing.Folder)
+	if err != nil {
+		return err
+	}
+	cutoff := r.FirstRun.Cutoff(state.Contact)
+	var old []mail.RecordID
+	for _, rec := range late {
+		if rec.AtFirstPoll && rec.Outcome == mail.Pending && rec.Age().Before(cutoff) {
+			old = append(old, rec.ID)
+		}
+	}
+	if len(old) == 0 {
+		return nil
+	}
+	r.report.Baseline += len(old)
+	return r.judgeAll(ctx, map[mail.Outcome][]mail.RecordID{mail.Baseline: old}, map[mail.Outcome]string{
+		mail.Baseline: "older than first_run: received before " + cutoff.UTC().Format(time.RFC3339),
+	})
+}
 
 // rests reports whether a header that could not be read is left alone for now: it is tried again when its delay is
 // over, and once it is held when a person asks for it. Meanwhile the headers of the others are read.

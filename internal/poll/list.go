@@ -120,12 +120,16 @@ func (r *run) sortOut(ctx context.Context, f *folder) error {
 	return r.rejudge(ctx, work.Rejudge)
 }
 
-// inspect reads the headers that are not on record, and ends the folder's first poll once it has them all.
-func (r *run) inspect(ctx context.Context, f *folder) error {
+// inspect reads the headers that are not on record of those messages that which selects, and ends the folder's first
+// poll once nothing more is waited for.
+func (r *run) inspect(ctx context.Context, f *folder, which func(mail.Record) bool) error {
 	asked := make(map[mail.Ref]mail.Record, len(f.work.Inspect))
 	var ask []mail.Ref
 	batch := headers{run: r}
 	for _, rec := range f.work.Inspect {
+		if !which(rec) {
+			continue
+		}
 		ref := r.ref(rec)
 		if e, ok := r.known[ref]; ok {
 			if err := batch.add(rec, e); err != nil {
@@ -169,6 +173,9 @@ func (r *run) inspect(ctx context.Context, f *folder) error {
 	if err := r.withheld(ctx, left, asked); err != nil {
 		return err
 	}
+	if err := r.tooOld(ctx, f, batch.late); err != nil {
+		return err
+	}
 	return r.endFirstPoll(ctx, f)
 }
 
@@ -201,8 +208,9 @@ const headersAtOnce = 250
 
 // headers collects what Envelopes delivers for the journal.
 type headers struct {
-	run *run
-	in  []mail.Inspection
+	run  *run
+	in   []mail.Inspection
+	late []mail.Record // had been given up before: a first poll may have ended without them
 }
 
 func (h *headers) add(rec mail.Record, e mail.Envelope) error {
@@ -218,12 +226,16 @@ func (h *headers) flush() error {
 	if len(h.in) == 0 {
 		return nil
 	}
-	records, err := h.run.Journal.Inspected(context.Background(), h.in, h.run.Now())
+	in := h.in
 	h.in = nil
+	records, err := h.run.Journal.Inspected(context.Background(), in, h.run.Now())
 	if err != nil {
 		return err
 	}
-	for _, rec := range records {
+	for i, rec := range records {
+		if !in[i].Record.Inspected && in[i].Record.Outcome == mail.Failed {
+			h.late = append(h.late, rec)
+		}
 		if rec.Deletion == mail.DeletionIgnored {
 			h.run.report.Ignored++
 			h.run.Log.Error("the server does not honour deletion", "message", rec.ID)

@@ -102,13 +102,16 @@ func (r *run) converse(ctx context.Context) error {
 		if err := r.sortOut(ctx, f); err != nil {
 			return err
 		}
-		if err := r.inspect(ctx, f); err != nil {
+		if err := r.inspect(ctx, f, sound); err != nil {
 			return err
 		}
 	}
 	var stop error
 	if !r.state.DeleteFirst {
-		if stop = r.fetch(ctx); stop != nil && !r.stopped(stop) {
+		if stop = r.fetch(ctx); stop == nil {
+			stop = r.retryHeaders(ctx)
+		}
+		if stop != nil && !r.stopped(stop) {
 			return stop
 		}
 	}
