@@ -11,6 +11,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -26,6 +27,7 @@ type IMAP struct {
 	public *imapserver.Server // with the capabilities that were asked for
 	own    *imapserver.Server // with all of them, for looking at what is there
 	serve  sync.WaitGroup
+	script atomic.Pointer[IMAPScript]
 
 	mu     sync.Mutex
 	users  map[string]*imapUser
@@ -60,10 +62,7 @@ func NewIMAP(caps ...imap.Cap) *IMAP {
 
 func (m *IMAP) server(caps imap.CapSet) *imapserver.Server {
 	return imapserver.New(&imapserver.Options{
-		NewSession: func(*imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
-			return m.memory.NewSession(), nil, nil
-		},
-		Caps: caps, InsecureAuth: true,
+		NewSession: m.newSession, Caps: caps, InsecureAuth: true,
 		Logger: log.New(io.Discard, "", 0), // it reports every connection that a client drops
 	})
 }
@@ -133,8 +132,8 @@ func (m *IMAP) listen(server *imapserver.Server) (int, error) {
 	m.serve.Add(1)
 	go func() {
 		defer m.serve.Done()
-		_ = server.Serve(l) // it ends when Close closes the listener
-		_ = l.Close()       // where it was closed before it began
+		_ = server.Serve(fragileListener{l}) // it ends when Close closes the listener
+		_ = l.Close()                        // where it was closed before it began
 	}()
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
