@@ -298,6 +298,13 @@ func (l *lines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// reset forgets what was logged so far.
+func (l *lines) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text.Reset()
+}
+
 func (l *lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -112,13 +112,17 @@ func nextGeneration(ctx context.Context, tx *sql.Tx, old mail.Record, e mail.Env
 	if f.complete && f.reset == "" {
 		old.Deletion = mail.DeletionGone
 	}
-	firstPoll := 0
+	m, err := mailboxState(ctx, tx, old.Mailbox)
+	if err != nil {
+		return mail.Record{}, err
+	}
+	firstPoll, seen := 0, seenAt(m, now).UnixMilli()
 	if !f.FirstPollDone {
 		firstPoll = f.firstPoll
 	}
 	res, err := tx.ExecContext(ctx, `INSERT INTO record (folder, scope, uid, generation, listed, listed_size, size, first_seen, first_poll, age)
 		SELECT folder, scope, uid, generation + 1, listed, listed_size, listed_size, ?, ?, ? FROM record WHERE id = ?`,
-		now.UnixMilli(), firstPoll, now.UnixMilli(), old.ID)
+		seen, firstPoll, seen, old.ID)
 	if err != nil {
 		return mail.Record{}, err
 	}

@@ -13,12 +13,9 @@ import (
 // maxFailures is the failure that makes a message wait for a person: the first try and five more, each after its wait.
 const maxFailures = 6
 
-// longestWait is the last of the waits between two tries: no retry is ever due later than that.
-const longestWait = 24 * time.Hour
-
 // retryAfter returns how long a message waits after its n-th failure, n from 1 to maxFailures-1 (semantics 3).
 func retryAfter(n int) time.Duration {
-	return [maxFailures - 1]time.Duration{5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 8 * time.Hour, longestWait}[n-1]
+	return [maxFailures - 1]time.Duration{5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 8 * time.Hour, mail.LongestWait}[n-1]
 }
 
 // Judge stores an outcome other than failed and held of many messages, in one transaction; saved only of those that

@@ -14,17 +14,20 @@ import (
 const mailboxColumns = `name, protocol, host, user, last_started, last_finished, last_error, error_class, error_since,
 	failed_passes, next_pass, newest, age_suspended, delete_first, due_since, not_honoured`
 
+// selectMailboxes reads mailboxes and when their clocks were approved.
+const selectMailboxes = "SELECT " + mailboxColumns + ", (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'clock_approved ' || name) FROM mailbox "
+
 func scanMailbox(s scanner) (mail.MailboxState, error) {
 	var m mail.MailboxState
 	err := s.Scan(&m.Name, &m.Account.Protocol, &m.Account.Host, &m.Account.User, at{&m.LastStarted}, at{&m.LastFinished},
 		&m.LastError, &m.ErrorClass, at{&m.ErrorSince}, &m.FailedPasses, at{&m.NextPass}, at{&m.Newest}, &m.AgeSuspended,
-		&m.DeleteFirst, at{&m.DueSince}, &m.NotHonoured)
+		&m.DeleteFirst, at{&m.DueSince}, &m.NotHonoured, at{&m.ClockApproved})
 	return m, err
 }
 
 // mailboxState returns a mailbox as it is on record; one that is not has nothing but its name.
 func mailboxState(ctx context.Context, q querier, name string) (mail.MailboxState, error) {
-	m, err := scanMailbox(q.QueryRowContext(ctx, "SELECT "+mailboxColumns+" FROM mailbox WHERE name = ?", name))
+	m, err := scanMailbox(q.QueryRowContext(ctx, selectMailboxes+"WHERE name = ?", name))
 	if errors.Is(err, sql.ErrNoRows) {
 		return mail.MailboxState{Name: name}, nil
 	}

@@ -12,9 +12,6 @@ import (
 
 var errNoFolder = errors.New("no such folder on record: it was never polled")
 
-// clockTolerance is how far the clock may run behind a mailbox's newest pass (semantics 4).
-const clockTolerance = 5 * time.Minute
-
 // Approved is what approve released in one folder.
 type Approved struct {
 	Folder string
@@ -54,28 +51,6 @@ func (j *Journal) Approve(ctx context.Context, mailbox string, now time.Time) ([
 		return nil, err
 	}
 	return out, nil
-}
-
-// ApproveClock says that the clock is right now: deletion by age is no longer suspended, and a later clock reading
-// on record no longer counts. It releases no plan. It returns why deletion was suspended.
-func (j *Journal) ApproveClock(ctx context.Context, mailbox string, now time.Time) (why string, err error) {
-	err = j.write(ctx, "approve clock of "+mailbox, func(tx *sql.Tx) error {
-		m, err := mailboxState(ctx, tx, mailbox)
-		if err != nil {
-			return err
-		}
-		why = m.AgeSuspended
-		behind := m.Newest.Sub(now)
-		if why == "" && behind <= clockTolerance {
-			return errors.New("deletion by age is not suspended")
-		}
-		if why == "" {
-			why = fmt.Sprintf("a pass ran when the clock was %s later", behind.Round(time.Minute))
-		}
-		m.AgeSuspended, m.Newest = "", now
-		return storeMailbox(ctx, tx, m)
-	})
-	return why, err
 }
 
 // Retry makes a held or failed message pending again; limits that held it do not apply then. It returns the record.

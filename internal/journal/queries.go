@@ -75,7 +75,7 @@ func (w *where) String() string {
 
 // Mailboxes returns every mailbox on record, by name.
 func (j *Journal) Mailboxes(ctx context.Context) ([]mail.MailboxState, error) {
-	out, err := collect(ctx, j.r, scanMailbox, "SELECT "+mailboxColumns+" FROM mailbox ORDER BY name")
+	out, err := collect(ctx, j.r, scanMailbox, selectMailboxes+"ORDER BY name")
 	return out, j.classed("read mailboxes", err)
 }
 

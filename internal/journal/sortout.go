@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"pricefetch/internal/mail"
 )
@@ -30,8 +31,9 @@ type sorting struct {
 	l        mail.Listing
 	o        mail.SortOptions
 	f        folder
-	complete bool // every message of the folder is accounted for
-	whole    bool // and named by Refs
+	seen     time.Time // when what is new counts as first seen
+	complete bool      // every message of the folder is accounted for
+	whole    bool      // and named by Refs
 	known    map[string]known
 	stale    []known // listed so far, of another UIDVALIDITY
 	reset    string  // found in this listing
@@ -86,7 +88,7 @@ func newSorting(ctx context.Context, tx *sql.Tx, m mail.MailboxState, l mail.Lis
 	if err != nil {
 		return nil, err
 	}
-	s := &sorting{tx: tx, l: l, o: o, f: f, complete: l.Complete, known: make(map[string]known)}
+	s := &sorting{tx: tx, l: l, o: o, f: f, seen: seenAt(m, o.Now), complete: l.Complete, known: make(map[string]known)}
 	if l.Unchanged {
 		// Said of a listing that this journal does not have, or of other ids, it proves nothing.
 		s.complete = f.based && f.Scope == l.Scope && sameAccount(f.account, o.Account)

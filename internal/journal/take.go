@@ -44,8 +44,8 @@ func (s *sorting) add(ctx context.Context, ref mail.Listed, listed int) (mail.Re
 	if !s.f.FirstPollDone {
 		firstPoll = s.f.firstPoll
 	}
-	now := s.o.Now.UnixMilli()
-	res, err := s.insert.ExecContext(ctx, s.f.id, s.l.Scope, ref.ID, listed, ref.Size, ref.Size, now, firstPoll, now)
+	seen := s.seen.UnixMilli()
+	res, err := s.insert.ExecContext(ctx, s.f.id, s.l.Scope, ref.ID, listed, ref.Size, ref.Size, seen, firstPoll, seen)
 	if err != nil {
 		return 0, err
 	}

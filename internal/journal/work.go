@@ -45,8 +45,8 @@ func (s *sorting) position(id mail.RecordID) int {
 	return -1
 }
 
-// Work returns the records to fetch: pending ones with a header, then failed ones that are due, each oldest first.
-// None while the folder's first poll goes on. A record whose raw message is kept is among them even if the server
+// Work returns the records to fetch: pending ones with a header, then failed ones that are due (mail.Record.Due), each
+// oldest first. None while the folder's first poll goes on. A record whose raw message is kept is among them even if the server
 // no longer has it.
 func (j *Journal) Work(ctx context.Context, mailbox, folder string, now time.Time) ([]mail.Record, error) {
 	what := "read work of " + place(mailbox, folder)
@@ -67,8 +67,8 @@ func fetchable(ctx context.Context, q querier, f folder, now time.Time) ([]mail.
 	}
 	return records(ctx, q, selectVia("record_outcome")+`WHERE r.folder = ? AND r.outcome IN ('pending', 'failed') AND r.inspected = 1
 		AND ((r.listed > 0 AND r.inspect = 0) OR r.kept <> '') AND r.deletion <> 'ignored'
-		AND (r.outcome = 'pending' OR r.next <= ?) AND NOT EXISTS (SELECT 1 FROM intent i WHERE i.record = r.id)
-		ORDER BY r.outcome = 'failed', r.age, r.id`, f.id, now.UnixMilli())
+		AND (r.outcome = 'pending' OR r.next <= ? OR r.next > ?) AND NOT EXISTS (SELECT 1 FROM intent i WHERE i.record = r.id)
+		ORDER BY r.outcome = 'failed', r.age, r.id`, f.id, now.UnixMilli(), now.Add(mail.LongestWait).UnixMilli())
 }
 
 // rejudgeable returns what is to be judged again: records that today's rules have not seen and that are young

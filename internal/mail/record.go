@@ -73,6 +73,15 @@ func (r Record) Age() time.Time {
 	return t
 }
 
+// LongestWait is the longest time between two tries of a failed message (semantics 3).
+const LongestWait = 24 * time.Hour
+
+// Due reports whether a failed message is to be tried again. A time further ahead than the longest wait is of a clock
+// that was wrong.
+func (r Record) Due(now time.Time) bool {
+	return !r.Next.After(now) || r.Next.After(now.Add(LongestWait))
+}
+
 // PlausibleReceived returns received unless it is missing, over 24 h after seen, or before 1995; then seen.
 func PlausibleReceived(received, seen time.Time) time.Time {
 	if received.Year() < 1995 || received.After(seen.Add(24*time.Hour)) {

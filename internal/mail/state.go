@@ -11,20 +11,21 @@ type Account struct {
 
 // MailboxState is what the journal keeps of a mailbox between passes.
 type MailboxState struct {
-	Name         string
-	Account      Account
-	LastStarted  time.Time
-	LastFinished time.Time // of the last pass that came to its end without an error
-	LastError    string    // "" after a pass that finished
-	ErrorClass   string
-	ErrorSince   time.Time // of the first of the present run of failed passes
-	FailedPasses int       // in a row
-	NextPass     time.Time // as the scheduler planned it
-	Newest       time.Time // highest clock reading that a pass of this mailbox has seen
-	AgeSuspended string    // why deletion by age waits for approve --clock; "" if it does not
-	DeleteFirst  bool      // deletions were due and the session had to be dropped: the next pass only deletes
-	DueSince     time.Time // since when deletions are due and not committed; zero if none
-	NotHonoured  bool      // the server does not honour deletion
+	Name          string
+	Account       Account
+	LastStarted   time.Time
+	LastFinished  time.Time // of the last pass that came to its end without an error
+	LastError     string    // "" after a pass that finished
+	ErrorClass    string
+	ErrorSince    time.Time // of the first of the present run of failed passes
+	FailedPasses  int       // in a row
+	NextPass      time.Time // as the scheduler planned it
+	Newest        time.Time // highest clock reading that a pass of this mailbox has seen
+	AgeSuspended  string    // why deletion by age waits for approve --clock; "" if it does not
+	ClockApproved time.Time // when a person last said that the clock is right; zero: never
+	DeleteFirst   bool      // deletions were due and the session had to be dropped: the next pass only deletes
+	DueSince      time.Time // since when deletions are due and not committed; zero if none
+	NotHonoured   bool      // the server does not honour deletion
 }
 
 // Settled says how a folder's retention policy became settled.

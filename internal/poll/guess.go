@@ -71,7 +71,7 @@ func (g *guess) inspect(ctx context.Context) error {
 				unknown[wire] = len(g.records)
 				ask = append(ask, wire)
 				rec.Mailbox, rec.Ref, rec.Size = g.Mailbox, m.Ref, m.Size
-				rec.FirstSeen, rec.AtFirstPoll, rec.Outcome = g.started, !g.state.FirstPollDone, mail.Pending
+				rec.FirstSeen, rec.AtFirstPoll, rec.Outcome = g.notBefore(), !g.state.FirstPollDone, mail.Pending
 			}
 		}
 		g.records = append(g.records, rec)
@@ -132,7 +132,7 @@ func (g *guess) fetch(ctx context.Context) error {
 	for i := range g.records {
 		rec := &g.records[i]
 		g.rejudge(rec)
-		due := rec.Outcome == mail.Failed && !rec.Next.After(g.started)
+		due := rec.Outcome == mail.Failed && rec.Due(g.started)
 		if !rec.Inspected || rec.Outcome != mail.Pending && !due {
 			continue
 		}
@@ -248,7 +248,7 @@ func (g *guess) leave(rec *mail.Record, o mail.Outcome, why string) {
 func (g *guess) retain() {
 	hold, suspend := g.doubts()
 	d := retain.Plan(g.Retention, retain.Input{
-		Now: g.started, Folder: g.state, Records: g.records, Complete: g.listing.Complete, Reset: g.reset != "",
+		Now: g.started, Started: g.notBefore(), Folder: g.state, Records: g.records, Complete: g.listing.Complete, Reset: g.reset != "",
 		Account: g.Account, Hold: hold, AgeSuspended: suspend, Wanted: g.wantsSender,
 	})
 	g.plan.Waiting, g.plan.HeldBack = d.Waiting, d.HeldBack

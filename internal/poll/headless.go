@@ -66,7 +66,7 @@ func (r *run) rests(rec mail.Record) bool {
 	if rec.Inspected {
 		return false
 	}
-	return rec.Outcome == mail.Held || rec.Outcome == mail.Failed && rec.Next.After(r.Now())
+	return rec.Outcome == mail.Held || rec.Outcome == mail.Failed && !rec.Due(r.Now())
 }
 
 // blame counts a session that was lost while headers were read against the one that was due next. Otherwise one

@@ -62,9 +62,19 @@ func (r *run) doubts() (hold, suspend string) {
 	case r.state.AgeSuspended != "":
 		suspend = r.state.AgeSuspended
 	case suspend == "":
-		suspend = retain.Gap(now, r.state.LastFinished, r.Interval)
+		suspend = retain.Gap(now, r.lastSure(), r.Interval)
 	}
 	return hold, suspend
+}
+
+// lastSure is the last finished pass, or the last time that a person said that the clock is right. A finished pass that
+// is still to come was one under a wrong clock.
+func (r *run) lastSure() time.Time {
+	finished, approved := r.state.LastFinished, r.state.ClockApproved
+	if !finished.IsZero() && (approved.After(finished) || finished.After(r.Now())) {
+		return approved
+	}
+	return finished
 }
 
 // plan asks the policy which messages may go and stores what it decided about itself.
@@ -78,7 +88,7 @@ func (r *run) plan(ctx context.Context, f *folder, hold string) ([]mail.Record, 
 		return nil, err
 	}
 	d := retain.Plan(r.Retention, retain.Input{
-		Now: r.Now(), Started: r.started, Folder: state, Records: records, Complete: f.listing.Complete, Reset: f.work.Reset != "",
+		Now: r.Now(), Started: r.notBefore(), Folder: state, Records: records, Complete: f.listing.Complete, Reset: f.work.Reset != "",
 		Account: r.Account, Hold: hold, AgeSuspended: r.state.AgeSuspended, Wanted: r.wantsSender,
 	})
 	if r.putsOff(d) && state.Settled == mail.SettledNot && d.Folder.Settled == mail.SettledSelf {
@@ -99,6 +109,15 @@ func (r *run) plan(ctx context.Context, f *folder, hold string) ([]mail.Record, 
 		}
 	}
 	return r.sure(ctx, doomed)
+}
+
+// notBefore is when this pass counts as begun: not before an earlier one. A policy that changes while the clock is
+// behind would otherwise take everything for saved since, and not be braked.
+func (r *run) notBefore() time.Time {
+	if r.state.Newest.After(r.started) {
+		return r.state.Newest.Add(time.Millisecond) // as precise as the journal keeps times
+	}
+	return r.started
 }
 
 // putsOff reports whether deletions are due that this session cannot commit.
