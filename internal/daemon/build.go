@@ -94,6 +94,7 @@ func opener(m config.Mailbox, so mailbox.Options, o Options) func(context.Contex
 		log := o.Log.With("mailbox", m.Name)
 		so.Trace = func(direction, line string) { log.Debug("wire", "direction", direction, "line", line) }
 	}
+	so.Timeout = o.Timeout
 	return func(ctx context.Context) (poll.Session, error) { return mailbox.Open(ctx, so) }
 }
 

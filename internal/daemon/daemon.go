@@ -36,6 +36,7 @@ type Options struct {
 	Tick    <-chan time.Time // when refused secrets are looked at again; nil: every 15 s
 	Grace   time.Duration    // what the message in hand has to finish when the daemon stops; 0: 30 s
 	Rand    func() float64   // of the scheduler's jitter
+	Timeout time.Duration    // of one read or write on a mail connection; 0: 60 s
 	KeepRaw int64            // bytes of raw messages under held/; 0: 1 GiB
 }
 

@@ -28,6 +28,7 @@ type life struct {
 	rules    string
 	built    time.Time
 	keepRaw  int64
+	timeout  time.Duration
 }
 
 // overBoth runs f with a mailbox of each protocol.
@@ -81,7 +82,7 @@ func (l *life) daemon() *Daemon {
 		return l.d
 	}
 	l.d = l.open(Options{Config: c, Log: slog.New(slog.NewTextHandler(l.log, nil)), Now: func() time.Time { return l.now }, Built: l.built,
-		KeepRaw: l.keepRaw})
+		KeepRaw: l.keepRaw, Timeout: l.timeout})
 	return l.d
 }
 

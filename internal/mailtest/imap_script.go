@@ -14,7 +14,7 @@ type IMAPFetch struct {
 	Header bool
 	// Cut drops the connection after so many octets of the answer have been sent; below 0, as it is at first, it stays.
 	Cut int
-	// Stall sends nothing, until the client has dropped the connection or the server is closed.
+	// Stall says nothing more instead of dropping it, until the client has or the server is closed.
 	Stall bool
 }
 
@@ -57,10 +57,8 @@ func (s *scripted) Fetch(w *imapserver.FetchWriter, set imap.NumSet, o *imap.Fet
 	for _, uid := range all {
 		f := &IMAPFetch{UID: uint32(uid), Header: o.BodySection[0].Specifier == imap.PartSpecifierHeader, Cut: -1}
 		script.Fetch(f)
-		if f.Stall {
-			s.conn.wait()
-		} else if f.Cut >= 0 {
-			s.conn.cutAfter(f.Cut)
+		if f.Cut >= 0 {
+			s.conn.cutAfter(f.Cut, f.Stall)
 		}
 		if err := s.SessionIMAP4rev2.Fetch(w, imap.UIDSetNum(uid), o); err != nil {
 			return err
@@ -120,6 +118,7 @@ type fragile struct {
 
 	mu    sync.Mutex
 	armed bool
+	stall bool
 	left  int // octets
 }
 
@@ -144,10 +143,10 @@ func (f *fragile) wait() {
 	<-gone
 }
 
-func (f *fragile) cutAfter(n int) {
+func (f *fragile) cutAfter(n int, stall bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.armed, f.left = true, n
+	f.armed, f.left, f.stall = true, n, stall
 }
 
 func (f *fragile) Write(p []byte) (int, error) {
@@ -159,6 +158,9 @@ func (f *fragile) Write(p []byte) (int, error) {
 	}
 	n, _ := f.Conn.Write(p[:f.left])
 	f.left = 0
+	if f.stall {
+		f.wait()
+	}
 	_ = f.Close()
 	return n, net.ErrClosed
 }

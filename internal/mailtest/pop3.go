@@ -46,6 +46,7 @@ type Exchange struct {
 	Arg     string // as the client wrote it
 	Reply   []byte // as it will be sent: with CRLF, dots stuffed, the final dot
 	Cut     bool   // drop the connection after Reply
+	Stall   bool   // after Reply say nothing more, until the client has dropped the connection
 	Forget  bool   // to QUIT: whatever is answered, delete nothing
 }
 
@@ -189,5 +190,9 @@ func (s *popSession) answer(conn net.Conn, verb, arg string, reply []byte) bool 
 			return false
 		}
 	}
-	return !x.Cut
+	if x.Stall {
+		var b [1]byte
+		_, _ = conn.Read(b[:]) // the client has nothing more to say than that it is leaving
+	}
+	return !x.Cut && !x.Stall
 }

@@ -85,8 +85,7 @@ func (r *run) fail(ctx context.Context, it *item, why string, d *delivery) error
 		return err
 	}
 	if rec.Outcome == mail.Held {
-		r.report.Held++
-		r.Log.Error("message held", "message", rec.ID, "reason", rec.Reason)
+		r.logHeld(rec.ID, rec.Reason)
 		d.toKeep = append(d.toKeep, rec)
 		return nil
 	}
@@ -95,10 +94,18 @@ func (r *run) fail(ctx context.Context, it *item, why string, d *delivery) error
 	return nil
 }
 
+// logHeld counts a message that needs a person from now on, and tells what that person can do.
+func (r *run) logHeld(id mail.RecordID, why string) {
+	r.report.Held++
+	r.Log.Error(fmt.Sprintf("message held until: pricefetch retry %d, or: pricefetch dismiss %d", id, id), "message", id, "reason", why)
+}
+
+// notToBeHad is what is told of a raw message that cannot be put under held/.
+const notToBeHad = "; its raw message cannot be had: it stays on the server"
+
 // hold records that a message needs a person.
 func (r *run) hold(ctx context.Context, rec mail.Record, why string, d *delivery) error {
-	r.report.Held++
-	r.Log.Error("message held", "message", rec.ID, "reason", why)
+	r.logHeld(rec.ID, why)
 	if err := r.Journal.Hold(ctx, rec.ID, why, rec.Kept, r.Now()); err != nil {
 		return err
 	}

@@ -56,8 +56,7 @@ func (r *run) match(ctx context.Context, work []mail.Record) ([]mail.Record, err
 			if err := r.Journal.Hold(ctx, rec.ID, why, "", r.Now()); err != nil {
 				return nil, err
 			}
-			r.report.Held++
-			r.Log.Error("message held", "message", rec.ID, "reason", why)
+			r.logHeld(rec.ID, why)
 		case len(interest.Rules) > 0:
 			wanted = append(wanted, rec)
 		case len(interest.Disabled) > 0:
@@ -136,7 +135,8 @@ func (r *run) fetchBatch(ctx context.Context, batch []mail.Record) error {
 	err := r.source(batch).Fetch(ctx, refs, d)
 	d.discard()
 	if err != nil && d.abort == nil && !cancelled(ctx) {
-		return errors.Join(err, r.lost(context.WithoutCancel(ctx), err.Error()))
+		ctx = context.WithoutCancel(ctx)
+		return errors.Join(err, d.suspect(ctx, batch), r.lost(ctx, err.Error()))
 	}
 	if aerr := r.Journal.Asked(context.WithoutCancel(ctx), r.Mailbox); err == nil {
 		err = aerr
@@ -145,6 +145,25 @@ func (r *run) fetchBatch(ctx context.Context, batch []mail.Record) error {
 		return d.abort
 	}
 	return errors.Join(err, r.keepRaw(ctx, d.toKeep))
+}
+
+// suspect finds the message in hand where the session was lost before one began to arrive: over POP3 messages are asked
+// for one after the other, and alone a message has nobody to share the blame with. A message whose very first octet
+// never comes would otherwise be asked for in each pass, before those behind it.
+func (d *delivery) suspect(ctx context.Context, batch []mail.Record) error {
+	if !d.run.transactional() && len(batch) > 1 {
+		return nil
+	}
+	for _, rec := range batch {
+		it, waits := d.items[d.run.ref(rec)]
+		if waits && it.begun {
+			return nil // the journal knows
+		}
+		if waits {
+			return d.run.Journal.InHand(ctx, rec.ID)
+		}
+	}
+	return nil
 }
 
 // cancelled reports whether somebody ended the pass. One that ran into its total limit was not: the message in hand
@@ -180,6 +199,7 @@ type item struct {
 	damaged  []string
 	tooLarge []string
 	missed   []string // refused by a mask although the sender is wanted
+	begun    bool     // it has begun to arrive
 	paused   string   // a disabled rule that wants something of it
 }
 
@@ -212,6 +232,7 @@ func (d *delivery) begin(it *item) {
 	if it.rec.Kept == "" {
 		d.run.unsaved[it.rec.ID] = true
 	}
+	it.begun = true
 	if err := d.run.Journal.InHand(d.ctx, it.rec.ID); err != nil {
 		d.abort = err
 	}

@@ -96,10 +96,11 @@ func (r *run) withheld(ctx context.Context, left []mail.Ref, asked map[mail.Ref]
 		if err != nil {
 			return err
 		}
-		r.Log.Warn("header cannot be read", "message", rec.ID, "outcome", rec.Outcome, "reason", rec.Reason)
 		if rec.Outcome == mail.Held {
-			r.report.Held++
+			r.logHeld(rec.ID, rec.Reason+notToBeHad)
+			continue
 		}
+		r.Log.Warn("header cannot be read, it will be tried again", "message", rec.ID, "reason", rec.Reason, "next", rec.Next)
 	}
 	return nil
 }

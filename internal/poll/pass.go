@@ -315,10 +315,11 @@ func (r *run) stopping() bool {
 func (r *run) lost(ctx context.Context, why string) error {
 	records, err := r.Journal.Lost(ctx, r.Mailbox, why, r.Now())
 	for _, rec := range records {
-		r.Log.Warn("connection lost in a message", "message", rec.ID, "outcome", rec.Outcome, "reason", why)
 		if rec.Outcome == mail.Held {
-			r.report.Held++
+			r.logHeld(rec.ID, rec.Reason+notToBeHad)
+			continue
 		}
+		r.Log.Warn("connection lost in a message; it is tried again after all others", "message", rec.ID, "outcome", rec.Outcome, "reason", why)
 	}
 	return err
 }
