@@ -217,7 +217,7 @@ func (a *app) printTroubles(m mailboxStatus) {
 		say("deletion by age is suspended: %s\n  go on with: pricefetch approve --clock %s", m.AgeSuspended, m.Name)
 	}
 	if m.NotHonoured {
-		say("the server confirms deletions and does not carry them out; such messages are neither imported nor deleted again")
+		say("does not honour deletion: the server confirms it and lists the message again; such messages are neither deleted nor imported again\n  once the server deletes: pricefetch approve %s", m.Name)
 	}
 	if !m.DueSince.IsZero() {
 		say("deletions are due since %s and not committed yet: each session read a message that could not be saved", shortTime(m.DueSince))

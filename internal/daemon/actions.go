@@ -91,11 +91,19 @@ func (d *Daemon) approve(ctx context.Context, req Request) ([]string, error) {
 		released, err := d.journal.Approve(ctx, name, d.now())
 		var lines []string
 		for _, a := range released {
-			line := messages(a.Count) + " may be deleted now"
+			where := ""
 			if a.Folder != "" {
-				line += " from folder " + a.Folder
+				where = " from folder " + a.Folder
 			}
-			lines = append(lines, line)
+			if a.Count > 0 {
+				lines = append(lines, messages(a.Count)+" may be deleted now"+where)
+			}
+			if a.Again > 0 {
+				lines = append(lines, "the server is told again to delete "+messages(a.Again)+where)
+			}
+		}
+		if err == nil && len(lines) == 0 {
+			lines = []string{"it no longer counts as not honouring deletion"}
 		}
 		return lines, err
 	})

@@ -25,6 +25,8 @@ type life struct {
 	policy   string // under retention:
 	box      string // further keys of the mailbox, ", key: value"
 	head     string // further lines of the file
+	host     string
+	more     string // further mailboxes
 	rules    string
 	built    time.Time
 	keepRaw  int64
@@ -43,7 +45,7 @@ func begin() time.Time { return time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC) }
 
 func newLife(t *testing.T, protocol string) *life {
 	t.Helper()
-	l := &life{site: newSite(t), protocol: protocol, now: begin(), policy: "leave_copy: true", rules: rules}
+	l := &life{site: newSite(t), protocol: protocol, now: begin(), policy: "leave_copy: true", host: "127.0.0.1", rules: rules}
 	l.user(protocol, "prices")
 	t.Cleanup(func() { l.shut() })
 	return l
@@ -62,9 +64,9 @@ func (l *life) shut() {
 // daemon is the running daemon, on the options as they are now.
 func (l *life) daemon() *Daemon {
 	l.t.Helper()
-	text := fmt.Sprintf("import_dir: %s\nstate_dir: %s\n%smailboxes:\n  - {name: prices, protocol: %s, host: 127.0.0.1, port: %d, tls: none, "+
-		"username: prices, password: pw, poll: 5m%s, retention: {%s}}\n%s", l.path("import"), l.path("state"), l.head, l.protocol,
-		l.ports[l.protocol], l.box, l.policy, l.rules)
+	text := fmt.Sprintf("import_dir: %s\nstate_dir: %s\n%smailboxes:\n  - {name: prices, protocol: %s, host: %s, port: %d, tls: none, "+
+		"username: prices, password: pw, poll: 5m%s, retention: {%s}}\n%s%s", l.path("import"), l.path("state"), l.head, l.protocol,
+		l.host, l.ports[l.protocol], l.box, l.policy, l.more, l.rules)
 	if !strings.Contains(l.head, "limits:") {
 		text = "limits: {min_free: 1MB}\n" + text
 	}

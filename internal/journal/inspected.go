@@ -72,21 +72,25 @@ func storeHeader(ctx context.Context, tx *sql.Tx, r mail.Record, e mail.Envelope
 // sameMessage settles a doubt: the message is the one on record.
 func sameMessage(ctx context.Context, tx *sql.Tx, r mail.Record, e mail.Envelope, now time.Time) (mail.Record, error) {
 	step := ""
-	switch r.Deletion {
-	case mail.DeletionAcknowledged:
+	switch was := r.Deletion; {
+	case was == mail.DeletionAcknowledged:
 		r.Ignored++
 		r.Deletion = mail.DeletionNone
 		step = "still on the server although it confirmed the deletion"
-		if r.Ignored >= toleratedIgnored {
-			r.Deletion = mail.DeletionIgnored
-			step += "; given up: the server does not honour deletion"
-			if _, err := tx.ExecContext(ctx, "UPDATE mailbox SET not_honoured = 1 WHERE name = ?", r.Mailbox); err != nil {
-				return r, err
-			}
-		}
-	case mail.DeletionGone:
-		r.Deletion, r.DeletionSince = mail.DeletionNone, time.Time{}
+	case was == mail.DeletionGone && !r.DeletionSince.IsZero(): // after our deletion
+		r.Ignored++
+		r.Deletion = mail.DeletionNone
+		step = "the same message as before, back on the server after its deletion"
+	case was == mail.DeletionGone:
+		r.Deletion = mail.DeletionNone
 		step = "the same message as before, back on the server"
+	}
+	if r.Ignored >= toleratedIgnored && step != "" {
+		r.Deletion = mail.DeletionIgnored
+		step += "; given up: the server does not honour deletion"
+		if _, err := tx.ExecContext(ctx, "UPDATE mailbox SET not_honoured = 1 WHERE name = ?", r.Mailbox); err != nil {
+			return r, err
+		}
 	}
 	// listed_size is what the last listing stated, size what this record last stood for.
 	if e.Size >= 0 {

@@ -16,22 +16,34 @@ var errNoFolder = errors.New("no such folder on record: it was never polled")
 type Approved struct {
 	Folder string
 	Count  int // messages that may now be deleted
+	Again  int // messages whose deletion the server did not honour, and that are now to be deleted again
 }
 
-// Approve releases exactly the plans of deletion that wait in the mailbox's folders, and settles their policies.
-// It is an error if none waits.
+// Approve releases exactly the plans of deletion that wait in the mailbox's folders, and settles their policies. Where
+// the server did not honour deletions it is given another chance. It is an error if there is nothing of either.
 func (j *Journal) Approve(ctx context.Context, mailbox string, now time.Time) ([]Approved, error) {
 	var out []Approved
 	err := j.write(ctx, "approve "+mailbox, func(tx *sql.Tx) error {
+		m, err := mailboxState(ctx, tx, mailbox)
+		if err != nil {
+			return err
+		}
 		folders, err := folderRows(ctx, tx, mailbox)
 		if err != nil {
 			return err
 		}
 		for _, f := range folders {
+			again, err := tryAgain(ctx, tx, m, f, "deletion approved", now)
+			if err != nil {
+				return err
+			}
+			if f.Waiting == nil && again > 0 {
+				out = append(out, Approved{Folder: f.Folder, Again: again})
+			}
 			if f.Waiting == nil {
 				continue
 			}
-			out = append(out, Approved{Folder: f.Folder, Count: len(f.Waiting.IDs)})
+			out = append(out, Approved{Folder: f.Folder, Count: len(f.Waiting.IDs), Again: again})
 			for _, id := range f.Waiting.IDs {
 				if err := addStep(ctx, tx, id, now, "deletion approved, with the plan of %s", f.Waiting.Made.UTC().Format(time.RFC3339)); err != nil {
 					return err
@@ -42,7 +54,7 @@ func (j *Journal) Approve(ctx context.Context, mailbox string, now time.Time) ([
 				return err
 			}
 		}
-		if len(out) == 0 {
+		if len(out) == 0 && !m.NotHonoured {
 			return errors.New("no plan of deletion waits for approval")
 		}
 		return nil
@@ -51,6 +63,29 @@ func (j *Journal) Approve(ctx context.Context, mailbox string, now time.Time) ([
 		return nil, err
 	}
 	return out, nil
+}
+
+// tryAgain gives the messages of one folder whose deletion the server did not honour another chance, and returns how
+// many they are. Once no folder of the mailbox has such, the mailbox counts as honouring deletion.
+func tryAgain(ctx context.Context, tx *sql.Tx, m mail.MailboxState, f folder, why string, now time.Time) (int, error) {
+	if !m.NotHonoured {
+		return 0, nil
+	}
+	if _, err := tx.ExecContext(ctx, "INSERT INTO step (record, at, text) SELECT id, ?, ? FROM record WHERE folder = ? AND deletion = 'ignored'",
+		now.UnixMilli(), why+": the server may show again that it deletes", f.id); err != nil {
+		return 0, err
+	}
+	res, err := tx.ExecContext(ctx, "UPDATE record SET deletion = 'none', ignored = 0 WHERE folder = ? AND deletion = 'ignored'", f.id)
+	if err != nil {
+		return 0, err
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return 0, err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE mailbox SET not_honoured = 0 WHERE name = ?1 AND NOT EXISTS
+		(SELECT 1 FROM record r JOIN folder f ON f.id = r.folder WHERE f.mailbox = ?1 AND r.deletion = 'ignored')`, m.Name)
+	return int(n), err
 }
 
 // Retry makes a held or failed message pending again; limits that held it do not apply then. It returns the record.

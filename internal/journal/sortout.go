@@ -116,6 +116,11 @@ func (s *sorting) run(ctx context.Context, m mail.MailboxState) error {
 	defer s.insert.Close()
 	defer s.update.Close()
 	defer s.find.Close()
+	if s.o.PolicyHash != "" && s.o.PolicyHash != s.f.PolicyHash {
+		if _, err := tryAgain(ctx, s.tx, m, s.f, "the retention policy or the account is new", s.o.Now); err != nil {
+			return err
+		}
+	}
 	if err := s.load(ctx); err != nil {
 		return err
 	}

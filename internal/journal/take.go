@@ -117,6 +117,9 @@ func (s *sorting) dropMissing(ctx context.Context) error {
 			err = s.unlist(ctx, k, true, "gone from the server after its deletion")
 		default:
 			err = s.unlist(ctx, k, true, "gone from the server; it was not deleted by this program")
+			if err == nil { // that says so should it come back
+				_, err = s.tx.ExecContext(ctx, "UPDATE record SET deletion_since = NULL WHERE id = ?", k.id)
+			}
 			s.sight.vanished = append(s.sight.vanished, k.id)
 		}
 		if err != nil {

@@ -73,6 +73,9 @@ type SortOptions struct {
 	RulesHash string        // of the rules that reach this mailbox
 	Rescan    time.Duration // how far back changed rules look again
 	Account   Account
+	// PolicyHash is of today's retention policy. One that is new gives messages whose deletion the server did not honour
+	// another chance.
+	PolicyHash string
 }
 
 // Worklist is what a listing leaves to do in one folder.

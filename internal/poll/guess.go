@@ -103,7 +103,11 @@ func (g *guess) onRecord(ctx context.Context) (map[place]mail.Record, error) {
 	}
 	old, err := g.known.Listed(ctx, g.Mailbox, g.listing.Folder)
 	byPlace := make(map[place]mail.Record, len(old))
+	again := g.state.PolicyHash != g.Retention.Hash(g.Account)
 	for _, rec := range old {
+		if again && rec.Deletion == mail.DeletionIgnored {
+			rec.Deletion = mail.DeletionNone // as when a pass sorts out its listing
+		}
 		byPlace[placeOf(rec.Ref)] = rec
 	}
 	return byPlace, err

@@ -103,6 +103,7 @@ func (r *run) ref(rec mail.Record) mail.Ref {
 func (r *run) sortOut(ctx context.Context, f *folder) error {
 	work, err := r.Journal.SortOut(ctx, r.Mailbox, f.listing, mail.SortOptions{
 		Now: r.Now(), RulesHash: r.Rules.Hash(), Rescan: r.Rescan, Account: r.Account,
+		PolicyHash: r.Retention.Hash(r.Account),
 	})
 	if err != nil {
 		return err
@@ -238,7 +239,8 @@ func (h *headers) flush() error {
 		}
 		if rec.Deletion == mail.DeletionIgnored {
 			h.run.report.Ignored++
-			h.run.Log.Error("the server does not honour deletion", "message", rec.ID)
+			h.run.Log.Error("the server does not honour deletion: the message is neither deleted nor imported again until: pricefetch approve "+
+				h.run.Mailbox, "message", rec.ID, "reason", fmt.Sprintf("it was deleted %d times and is still listed", rec.Ignored))
 		}
 	}
 	return nil
