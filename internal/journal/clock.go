@@ -42,11 +42,8 @@ func (j *Journal) ApproveClock(ctx context.Context, mailbox string, now time.Tim
 		if why == "" {
 			why = fmt.Sprintf("a pass ran when the clock was %s later", behind.Round(time.Minute))
 		}
-		m.AgeSuspended, m.Newest = "", now
+		m.AgeSuspended, m.Newest, m.ClockApproved = "", now, now
 		if err := storeMailbox(ctx, tx, m); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", "clock_approved "+mailbox, fmt.Sprint(now.UnixMilli())); err != nil {
 			return err
 		}
 		return setRight(ctx, tx, mailbox, now)

@@ -12,10 +12,9 @@ import (
 )
 
 const mailboxColumns = `name, protocol, host, user, last_started, last_finished, last_error, error_class, error_since,
-	failed_passes, next_pass, newest, age_suspended, delete_first, due_since, not_honoured`
+	failed_passes, next_pass, newest, age_suspended, delete_first, due_since, not_honoured, clock_approved`
 
-// selectMailboxes reads mailboxes and when their clocks were approved.
-const selectMailboxes = "SELECT " + mailboxColumns + ", (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'clock_approved ' || name) FROM mailbox "
+const selectMailboxes = "SELECT " + mailboxColumns + " FROM mailbox "
 
 func scanMailbox(s scanner) (mail.MailboxState, error) {
 	var m mail.MailboxState
@@ -35,10 +34,10 @@ func mailboxState(ctx context.Context, q querier, name string) (mail.MailboxStat
 }
 
 func storeMailbox(ctx context.Context, tx *sql.Tx, m mail.MailboxState) error {
-	_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO mailbox ("+mailboxColumns+") VALUES (?"+strings.Repeat(", ?", 15)+")",
+	_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO mailbox ("+mailboxColumns+") VALUES (?"+strings.Repeat(", ?", 16)+")",
 		m.Name, m.Account.Protocol, m.Account.Host, m.Account.User, millis(m.LastStarted), millis(m.LastFinished),
 		m.LastError, m.ErrorClass, millis(m.ErrorSince), m.FailedPasses, millis(m.NextPass), millis(m.Newest), m.AgeSuspended,
-		m.DeleteFirst, millis(m.DueSince), m.NotHonoured)
+		m.DeleteFirst, millis(m.DueSince), m.NotHonoured, millis(m.ClockApproved))
 	return err
 }
 

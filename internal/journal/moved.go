@@ -56,12 +56,3 @@ func leave(ctx context.Context, tx *sql.Tx, f folder, o mail.SortOptions) error 
 	}
 	return nil
 }
-
-// forgive forgets which deletions another account's server did not honour: this one has not been asked yet.
-func forgive(ctx context.Context, tx *sql.Tx, f folder) error {
-	if _, err := tx.ExecContext(ctx, "UPDATE record SET deletion = 'none', ignored = 0, deletion_since = NULL WHERE folder = ? AND ignored > 0", f.id); err != nil {
-		return err
-	}
-	_, err := tx.ExecContext(ctx, "UPDATE mailbox SET not_honoured = 0 WHERE name = ?", f.Mailbox)
-	return err
-}

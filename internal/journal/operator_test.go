@@ -20,7 +20,7 @@ func TestApprove(t *testing.T) {
 	equal(t, "waiting", f.Waiting, plan)
 	got, err := x.Approve(t.Context(), box, x.time)
 	x.ok(err)
-	equal(t, "approved", got, []Approved{{"INBOX", 2}})
+	equal(t, "approved", got, []Approved{{Folder: "INBOX", Count: 2}})
 	f, err = x.Folder(t.Context(), box, "INBOX")
 	x.ok(err)
 	equal(t, "released", f.Released, []mail.RecordID{1, 3})

@@ -1,7 +1,7 @@
 -- Version 1. Times are milliseconds since 1970 in UTC; NULL is "never". Booleans are 0 and 1.
 
 CREATE TABLE meta (
-  key   TEXT PRIMARY KEY, -- id, created, staging, clock_approved MAILBOX
+  key   TEXT PRIMARY KEY, -- id, created, staging
   value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 

@@ -243,7 +243,7 @@ func (s *sorting) startOver(ctx context.Context, m mail.MailboxState) error {
 	if !moved {
 		return nil
 	}
-	if err := forgive(ctx, s.tx, s.f); err != nil {
+	if _, err := tryAgain(ctx, s.tx, m, s.f, "the account is new", s.o.Now); err != nil {
 		return err
 	}
 	s.f.PolicyHash, s.f.PolicySince, s.f.Settled, s.f.Waiting, s.f.Released = "", s.o.Now, mail.SettledNot, nil, nil
