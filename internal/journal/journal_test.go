@@ -110,6 +110,13 @@ func (x *fixture) inspect(w mail.Worklist) []mail.Record {
 	return out
 }
 
+func (x *fixture) work() []mail.Record {
+	x.t.Helper()
+	rs, err := x.Work(x.t.Context(), box, "INBOX", x.time)
+	x.ok(err)
+	return rs
+}
+
 func (x *fixture) endFirstPoll() int {
 	x.t.Helper()
 	n, err := x.EndFirstPoll(x.t.Context(), box, "INBOX", mail.FirstRun{Age: 7 * 24 * time.Hour}, x.time)

@@ -158,7 +158,7 @@ func TestRescan(t *testing.T) {
 	x.ok(err)
 	equal(t, "count", n, 2)
 	w := x.sort(listing("1", "2", "3"))
-	equal(t, "to fetch", ids(w.Fetch), "1")
+	equal(t, "to fetch", ids(x.work()), "1")
 	equal(t, "to judge again", ids(w.Rejudge), "3")
 	// Judged the same as before it is done with.
 	x.ok(x.Saved(t.Context(), 3, nil, reach3, x.time))

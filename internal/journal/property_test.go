@@ -91,15 +91,15 @@ func checkListing(t *testing.T, x *fixture, before map[mail.RecordID]mail.Record
 			t.Errorf("id %s was listed and is not on record", id)
 		}
 	}
-	if w.FirstPoll && len(w.Fetch)+len(w.Rejudge) > 0 {
+	if w.FirstPoll && len(x.work())+len(w.Rejudge) > 0 {
 		t.Error("work before the first poll ended")
 	}
-	for _, r := range w.Fetch {
+	for _, r := range x.work() {
 		if !r.Listed || !r.Inspected {
 			t.Errorf("to be fetched: %+v", r)
 		}
 	}
-	for _, r := range append(w.Inspect, w.Fetch...) {
+	for _, r := range append(w.Inspect, x.work()...) {
 		if !l.Unchanged && r.Num == 0 {
 			t.Errorf("message %d has no number of this session", r.ID)
 		}

@@ -102,7 +102,7 @@ func TestReset(t *testing.T) {
 			if tt.reset == "" {
 				return
 			}
-			if len(w.Fetch)+len(w.Rejudge) != 0 || f.FirstPollDone {
+			if len(x.work())+len(w.Rejudge) != 0 || f.FirstPollDone {
 				t.Errorf("the pass goes on before the first poll ended: %+v", f)
 			}
 			for _, r := range x.all() {

@@ -26,10 +26,6 @@ func (s *sorting) worklist(ctx context.Context) (mail.Worklist, error) {
 	if w.FirstPoll {
 		return w, nil
 	}
-	if w.Fetch, err = fetchable(ctx, s.tx, s.f, s.o.Now); err != nil {
-		return mail.Worklist{}, err
-	}
-	w.Fetch = s.sight.of(w.Fetch)
 	if w.Rejudge, err = rejudgeable(ctx, s.tx, s.f, s.o); err != nil {
 		return mail.Worklist{}, err
 	}

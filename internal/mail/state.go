@@ -87,7 +87,6 @@ type Worklist struct {
 	Reset     string // why the ids were found reset; "" if not. Such a pass deletes nothing
 	Listed    int
 	Inspect   []Record // header not on record, or an id to be identified again; in listing order
-	Fetch     []Record // pending with a header, then failed ones that are due, oldest first
 	Rejudge   []Record // judged by other rules than today's, or paused
 }
 

@@ -66,7 +66,8 @@ type Listings interface {
 	// old ids are taken over for the same messages, and the listed pending ones left whose Age is before
 	// first.Cutoff(contact) become baseline. It returns how many of each.
 	EndFirstPoll(ctx context.Context, mailbox, folder string, first mail.FirstRun, now time.Time) (mail.FirstPoll, error)
-	// Work returns the records to fetch, as SortOut does, after Inspected, Judge and EndFirstPoll changed them.
+	// Work returns the records to fetch, after Inspected, Judge and EndFirstPoll: pending ones with a header, then failed
+	// ones that are due, oldest first.
 	Work(ctx context.Context, mailbox, folder string, now time.Time) ([]mail.Record, error)
 }
 
