@@ -108,7 +108,7 @@ func (d *Daemon) pass(name string) (*poll.Pass, config.Mailbox, error) {
 	}
 	p := newPass(d.config, d.rules, m, d.options)
 	so := SessionOptions(m, m.DryRun)
-	so.Password = d.password(m)
+	so.Password, so.Hidden = d.password(m), &d.hidden
 	p.Open = opener(m, so, d.options)
 	p.Journal, p.Import, p.Held = d.journal, d.importd, d.held
 	p.OpenKept = func(rec mail.Record) poll.Fetcher {

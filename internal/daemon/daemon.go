@@ -14,6 +14,7 @@ import (
 
 	"pricefetch/internal/config"
 	"pricefetch/internal/journal"
+	"pricefetch/internal/mailbox"
 	"pricefetch/internal/match"
 	"pricefetch/internal/poll"
 	"pricefetch/internal/save/held"
@@ -62,6 +63,7 @@ type Daemon struct {
 	stopOnce sync.Once
 	hard     context.Context // ends: passes end at once
 	progress func(poll.Progress)
+	hidden   mailbox.Hidden // the secrets of every login of this process: no server's words may show one of them
 
 	passes   sync.RWMutex // read-locked while a pass runs: a sweep of held/ waits for none to
 	changing sync.Mutex   // one change of the configuration, or of the import directory, at a time

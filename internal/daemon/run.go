@@ -125,7 +125,9 @@ func (d *Daemon) try(ctx context.Context, m config.Mailbox) error {
 		return ctx.Err()
 	}
 	defer leave()
-	session, err := mailbox.Open(ctx, SessionOptions(m, true))
+	so := SessionOptions(m, true)
+	so.Hidden = &d.hidden
+	session, err := mailbox.Open(ctx, so)
 	if err != nil {
 		return fmt.Errorf("mailbox %s: %w", m.Name, err)
 	}

@@ -54,12 +54,16 @@ func openIMAP(ctx context.Context, o Options) (Session, error) {
 
 // connectIMAP does what openIMAP says.
 func connectIMAP(ctx context.Context, o Options) (*imapSession, error) {
+	secret, err := o.password(ctx)
+	if err != nil {
+		return nil, err
+	}
 	l, err := dial(ctx, o, func(_ context.Context, conn net.Conn) error { return imapStartTLS(conn) })
 	if err != nil {
 		return nil, err
 	}
 	s := newIMAPSession(o, l)
-	if err := s.guarded(ctx, func() error { return s.authenticate(ctx) }); err != nil {
+	if err := s.guarded(ctx, func() error { return s.authenticate(ctx, secret) }); err != nil {
 		s.end()
 		return nil, err
 	}

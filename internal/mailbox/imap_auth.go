@@ -67,7 +67,7 @@ func statusLine(line string) (kind, text string) {
 
 // authenticate waits for the greeting and logs in: by LOGIN, or by AUTHENTICATE PLAIN where the server wants that or
 // the credentials are not ASCII, which LOGIN has no charset for.
-func (s *imapSession) authenticate(ctx context.Context) error {
+func (s *imapSession) authenticate(ctx context.Context, secret string) error {
 	what := "log in to " + s.o.Host
 	if err := s.client.WaitGreeting(); err != nil {
 		return s.failed(ctx, "connect to "+s.o.address(), err)
@@ -79,10 +79,6 @@ func (s *imapSession) authenticate(ctx context.Context) error {
 	if s.client.State() == imap.ConnStateAuthenticated {
 		s.caps = caps // PREAUTH: the connection itself is the credential
 		return nil
-	}
-	secret, err := s.o.password(ctx)
-	if err != nil {
-		return err
 	}
 	if err := s.logIn(ctx, caps, secret); err != nil {
 		return s.denied(ctx, what, err)

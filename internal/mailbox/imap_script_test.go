@@ -163,7 +163,7 @@ func openedIMAP(t *testing.T, o Options) *imapSession {
 			t.Errorf("close: %v", err)
 		}
 	})
-	return s.(*imapSession)
+	return s.(*discreet).Session.(*imapSession)
 }
 
 // examine is the server's answer to EXAMINE or SELECT of INBOX.

@@ -35,6 +35,12 @@ type FolderReport struct {
 // Inspect logs in, looks around and leaves everything as it is. Its errors are those of Open.
 func Inspect(ctx context.Context, o Options) (Report, error) {
 	o = o.withDefaults()
+	r, err := inspect(ctx, o)
+	r.discreetly(o.Hidden)
+	return r, o.Hidden.Error(err)
+}
+
+func inspect(ctx context.Context, o Options) (Report, error) {
 	switch o.Protocol {
 	case ProtocolPOP3:
 		return inspectPOP3(ctx, o)

@@ -39,7 +39,8 @@ type Options struct {
 	Insecure    bool   // nothing is verified
 
 	Username string
-	Password func(context.Context) (string, error) // asked once a login; its error is of class Auth
+	Password func(context.Context) (string, error) // asked once a login, before dialling; its error is of class Auth
+	Hidden   *Hidden                               // what no error, trace or report may show; the password is added to it; nil: one of this session alone
 
 	Folders      []string // IMAP, decoded; empty: INBOX
 	Delete       string   // imap_delete: auto, trash, expunge or folder
@@ -69,6 +70,14 @@ type Session interface {
 // the server stated a delay. ctx governs Open only: each method of the session has its own.
 func Open(ctx context.Context, o Options) (Session, error) {
 	o = o.withDefaults()
+	s, err := open(ctx, o)
+	if err != nil {
+		return nil, o.Hidden.Error(err)
+	}
+	return &discreet{s, o.Hidden}, nil
+}
+
+func open(ctx context.Context, o Options) (Session, error) {
 	switch o.Protocol {
 	case ProtocolPOP3:
 		return openPOP3(ctx, o)
@@ -86,8 +95,13 @@ func (o Options) withDefaults() Options {
 	if o.MaxListed <= 0 {
 		o.MaxListed = 100_000
 	}
-	if o.Trace == nil {
+	if o.Hidden == nil {
+		o.Hidden = new(Hidden)
+	}
+	if trace := o.Trace; trace == nil {
 		o.Trace = func(string, string) {}
+	} else {
+		o.Trace = func(direction, line string) { trace(direction, o.Hidden.Text(line)) }
 	}
 	if o.Dialer == nil {
 		o.Dialer = new(net.Dialer).DialContext
@@ -120,7 +134,9 @@ func (o Options) tooMany() error {
 	return fmt.Errorf("%w, more than %d: delete or move away old mail", errTooMany, o.MaxListed)
 }
 
-// password asks for the secret and refuses what would break out of a command line or cannot be right.
+// password asks for the secret, hides it, and refuses what would break out of a command line or cannot be right. It is
+// asked for before anything is dialled: what a server says from its greeting on may repeat it, and no server waits while
+// a command looks it up.
 func (o Options) password(ctx context.Context) (string, error) {
 	if strings.ContainsAny(o.Username, "\r\n\x00") || o.Username == "" {
 		return "", mail.Errorf(mail.Auth, "log in to %s: the username is empty or contains a line break", o.Host)
@@ -137,5 +153,6 @@ func (o Options) password(ctx context.Context) (string, error) {
 	case strings.ContainsAny(secret, "\r\n\x00"):
 		return "", mail.Errorf(mail.Auth, "read password for %s: it contains a line break; the secret must be one line", o.Username)
 	}
+	o.Hidden.add(o.address()+" "+o.Username, o.Username, secret)
 	return secret, nil
 }

@@ -49,6 +49,10 @@ func openPOP3(ctx context.Context, o Options) (Session, error) {
 
 // connectPOP3 dials, secures the connection and logs in.
 func connectPOP3(ctx context.Context, o Options) (*pop3Session, error) {
+	secret, err := o.password(ctx)
+	if err != nil {
+		return nil, err
+	}
 	l, err := dial(ctx, o, func(_ context.Context, conn net.Conn) error { return stls(o, conn) })
 	if err != nil {
 		return nil, err
@@ -58,7 +62,7 @@ func connectPOP3(ctx context.Context, o Options) (*pop3Session, error) {
 		prints: map[uint32]string{}, retr: map[uint32]bool{},
 	}
 	defer l.guard.bind(ctx)()
-	if err := s.begin(ctx); err != nil {
+	if err := s.begin(secret); err != nil {
 		_ = l.Close() // it cannot fail
 		return nil, err
 	}
@@ -66,7 +70,7 @@ func connectPOP3(ctx context.Context, o Options) (*pop3Session, error) {
 }
 
 // begin reads the greeting and logs in.
-func (s *pop3Session) begin(ctx context.Context) error {
+func (s *pop3Session) begin(secret string) error {
 	if s.o.TLS == TLSStart {
 		s.wire.greeted()
 	}
@@ -82,7 +86,7 @@ func (s *pop3Session) begin(ctx context.Context) error {
 	if err := s.capabilities(); err != nil {
 		return err
 	}
-	if err := s.logIn(ctx); err != nil {
+	if err := s.logIn(secret); err != nil {
 		return err
 	}
 	// The list may differ after login (RFC 2449 section 5): EXPIRE and LOGIN-DELAY of this user.

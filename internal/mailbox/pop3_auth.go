@@ -1,27 +1,18 @@
 package mailbox
 
 import (
-	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"strings"
 
 	"pricefetch/internal/mail"
 )
 
 // logIn sends the credentials: USER and PASS (RFC 1939 section 7), or SASL PLAIN (RFC 5034) where the server names its
 // ways to log in and USER is none of them. Each command waits for the answer to the one before.
-func (s *pop3Session) logIn(ctx context.Context) error {
-	secret, err := s.o.password(ctx)
-	if err != nil {
-		return err
-	}
-	response := base64.StdEncoding.EncodeToString([]byte("\x00" + s.o.Username + "\x00" + secret))
-	s.wire.hide = strings.NewReplacer(secret, "****", response, "****")
-	defer func() { s.wire.hide = nil }()
+func (s *pop3Session) logIn(secret string) (err error) {
 	if s.caps != nil && !s.caps.has("USER") && s.caps.sasl("PLAIN") {
-		err = s.authPlain(response)
+		err = s.authPlain(secret)
 	} else {
 		err = s.userPass(secret)
 	}
@@ -46,10 +37,11 @@ func (s *pop3Session) userPass(secret string) error {
 
 // authPlain sends the response after the server's challenge and not with the command: not every server takes an
 // initial response, and a long one does not fit a command's 255 octets (RFC 5034 section 4).
-func (s *pop3Session) authPlain(response string) error {
+func (s *pop3Session) authPlain(secret string) error {
 	if _, err := s.lib.Cmd("AUTH PLAIN", false); err != nil {
 		return s.wire.explain("AUTH PLAIN", err)
 	}
+	response := base64.StdEncoding.EncodeToString([]byte("\x00" + s.o.Username + "\x00" + secret))
 	if err := s.lib.Send(response); err != nil {
 		return s.wire.explain("AUTH PLAIN", err)
 	}

@@ -198,7 +198,8 @@ func TestOpenRefusesOptions(t *testing.T) {
 		"fingerprint": {Options{Protocol: ProtocolPOP3, TLS: TLSImplicit, Fingerprint: "abc"}, "SHA-256"},
 		"ca_file":     {Options{Protocol: ProtocolPOP3, TLS: TLSImplicit, CAFile: "missing.pem"}, "missing.pem"},
 	} {
-		c.o.Dialer = dialled
+		c.o.Dialer, c.o.Username = dialled, "joe"
+		c.o.Password = func(context.Context) (string, error) { return "s3cret", nil }
 		_, err := Open(t.Context(), c.o)
 		contains(t, err, c.words)
 		if strings.Contains(err.Error(), "was dialled") {

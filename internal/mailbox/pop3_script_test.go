@@ -150,7 +150,7 @@ func opened(t *testing.T, o Options) *pop3Session {
 		t.Fatalf("open: %v", err)
 	}
 	t.Cleanup(func() { s.Close(false) })
-	return s.(*pop3Session)
+	return s.(*discreet).Session.(*pop3Session)
 }
 
 // listed is a session whose maildrop was listed.

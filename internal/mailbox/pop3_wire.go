@@ -27,8 +27,7 @@ type pop3Wire struct {
 	out    []byte // what the library has written of a command line
 	in     []byte // what the library is to read next
 	expect expectation
-	secret bool              // the next line that is written is a credential
-	hide   *strings.Replacer // while logging in: takes the credentials out of what the server says
+	secret bool // the next line that is written is a credential
 
 	text    string       // of the last status line, without its indicator
 	refused *pop3Refusal // the last reply, if it was -ERR
@@ -146,19 +145,12 @@ func (w *pop3Wire) status() error {
 	if err != nil {
 		return err
 	}
-	shown := line
-	if w.hide != nil {
-		shown = w.hide.Replace(line)
-	}
-	w.trace("S", shown)
+	w.trace("S", line)
 	expect := w.expect
 	w.expect = nothing
 	ok, text, valid := parseStatus(line, expect == challenge)
 	if !valid {
-		return notPOP3(shown)
-	}
-	if w.hide != nil {
-		text = w.hide.Replace(text)
+		return notPOP3(line)
 	}
 	w.text = clean(text)
 	switch {

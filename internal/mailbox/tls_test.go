@@ -242,10 +242,12 @@ func TestTLSHandshakeCancelled(t *testing.T) {
 // A connection that is never made is given up as well, whatever the dialer thinks of time.
 func TestDialStalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := Options{Protocol: ProtocolPOP3, Host: "pop.example.ru", Port: 110, TLS: TLSNone, Dialer: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		o := scripted(t, "")
+		o.Timeout = time.Minute
+		o.Dialer = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
-		}}
+		}
 		start := time.Now()
 		_, err := Open(t.Context(), o)
 		contains(t, err, "connect to pop.example.ru:110", "no connection within 1m0s")
