@@ -277,22 +277,39 @@ func (l *loader) warnHosts(root *node) {
 	}
 }
 
-// warnSecret points at passwords that every user of the machine can read, and at one that YAML cut.
+// warnSecret points at passwords that every user of the machine can read or change, and at one that YAML cut. Such a
+// file is used all the same: what Kubernetes and Docker mount is often like that, and no other user is there.
 func (l *loader) warnSecret(n *node, m *Mailbox) {
 	if path := m.Secret.file(); path != "" {
-		if mode, err := l.mode(path); err == nil && mode&0o004 != 0 {
-			l.warning(secretField(n), fmt.Sprintf("every user can read %s", path), "chmod 0640 "+path)
+		if can := l.everyUser(path); can != "" {
+			l.warning(secretField(n), fmt.Sprintf("every user can %s %s", can, path), "chmod 0640 "+path)
 		}
 	}
 	f := n.get(fromText)
 	if f == nil || m.Secret.IsZero() || m.Secret.open().from != fromText {
 		return
 	}
-	if mode, err := l.mode(f.value.file); err == nil && mode&0o004 != 0 {
-		l.warning(f, "every user can read this file with its password", "chmod 0640 "+f.value.file+", or use password_file")
+	if can := l.everyUser(f.value.file); can != "" {
+		l.warning(f, "every user can "+can+" this file with its password", "chmod 0640 "+f.value.file+", or use password_file")
 	}
 	if f.value.plain && f.value.comment != "" {
 		l.warning(f, "the password ends before #, where a comment begins", "put the password in quotes")
+	}
+}
+
+// everyUser says what everybody may do with a file: "read", "change", "read and change"; "" is nothing of that. A symlink
+// stands for what it leads to.
+func (l *loader) everyUser(path string) string {
+	mode, err := l.mode(path)
+	switch {
+	case err != nil || mode&0o006 == 0:
+		return ""
+	case mode&0o006 == 0o006:
+		return "read and change"
+	case mode&0o004 != 0:
+		return "read"
+	default:
+		return "change"
 	}
 }
 

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -86,9 +87,16 @@ func expected(want, got string) error {
 	return &problem{message: fmt.Sprintf("expected %s, not %s", want, quote(got))}
 }
 
-// quote cuts a value that is too long to be shown in a message.
+// confided finds a password that slipped into a value or a key: by a quote that is not closed, or no blank after the colon.
+var confided = regexp.MustCompile(`(?is)((?:pass|парол|secret|token)[\pL\pN_]*\s*[\s:=]\s*).+`)
+
+// veil hides what follows the word password in what a message shows of the file.
+func veil(s string) string { return confided.ReplaceAllString(s, "${1}"+redacted) }
+
+// quote hides a password in a value, and cuts what is too long to be shown in a message.
 func quote(s string) string {
 	const most = 60
+	s = veil(s)
 	if r := []rune(s); len(r) > most {
 		s = string(r[:most]) + "…"
 	}

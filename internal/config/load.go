@@ -303,7 +303,7 @@ func (l *loader) unknownIncluded(n *node, f field) {
 		hint = "it belongs in the main file"
 	}
 	l.faults = append(l.faults, Fault{
-		File: n.file, Line: f.line, Col: f.col, Path: f.name,
+		File: n.file, Line: f.line, Col: f.col, Path: join("", f.name),
 		Message: "an included file has the keys mailboxes and rules only", Hint: hint,
 	})
 }

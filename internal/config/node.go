@@ -203,6 +203,7 @@ func overlay(under, over *node) *node {
 // join makes the path of a key below another.
 func join(path, key string) string {
 	const most = 60
+	key = veil(key)
 	if r := []rune(key); len(r) > most {
 		key = string(r[:most]) + "…"
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -23,6 +24,9 @@ const (
 )
 
 const redacted = "***"
+
+// credentialsDir names the variable in which systemd says where a unit's credentials are (systemd.exec(5)).
+const credentialsDir = "CREDENTIALS_DIRECTORY"
 
 // Secret is where a mailbox's password comes from. It prints as *** in every format; Describe names the source.
 type Secret struct {
@@ -86,10 +90,19 @@ func (s Secret) Describe() string {
 	}
 }
 
-// file returns the path of the secret's file; "" if it is in none.
+// file returns the path of the secret's file; "" if it is in none, or systemd has not said where.
 func (s Secret) file() string {
-	if from := s.open(); from != nil && (from.from == fromFile || from.from == fromDir) {
+	from := s.open()
+	if from == nil {
+		return ""
+	}
+	switch from.from {
+	case fromFile, fromDir:
 		return from.text
+	case fromCredential:
+		if dir := os.Getenv(credentialsDir); dir != "" {
+			return filepath.Join(dir, from.text)
+		}
 	}
 	return ""
 }

@@ -126,6 +126,9 @@ func (d *Daemon) open(ctx context.Context, c *config.Config) error {
 			return err
 		}
 	}
+	for _, note := range exposed(c.StateDir) {
+		d.log.Warn(note)
+	}
 	return d.recover(ctx)
 }
 

@@ -23,19 +23,20 @@ func Inspect(ctx context.Context, m config.Mailbox) (mailbox.Report, error) {
 	return mailbox.Inspect(ctx, SessionOptions(m, true))
 }
 
-// TryImport does in every directory that a rule saves to what publishing will do there. faults are what keeps it from
+// TryImport looks at who can get at state_dir, and does in every directory that a rule saves to what publishing will do there. faults are what keeps it from
 // working, notes what an operator should know.
 func TryImport(c *config.Config) (notes []string, faults []error) {
+	notes = exposed(c.StateDir)
 	gid, err := groupID(c.Group)
 	if err != nil {
-		return nil, []error{err}
+		return notes, []error{err}
 	}
 	dir, err := save.Open(save.Options{
 		ImportDir: c.ImportDir, StateDir: c.StateDir, JournalID: "check", FileMode: c.FileMode, DirMode: c.DirMode, GID: gid,
 		MinFree: c.Limits.MinFree,
 	}, "")
 	if err != nil {
-		return nil, []error{err}
+		return notes, []error{err}
 	}
 	var dirs []string
 	for _, r := range c.Rules {
@@ -44,7 +45,7 @@ func TryImport(c *config.Config) (notes []string, faults []error) {
 	slices.Sort(dirs)
 	dirs = slices.Compact(dirs)
 	if faults = dir.Try(dirs); len(faults) > 0 {
-		return nil, faults
+		return notes, faults
 	}
 	for _, d := range dir.Unexclusive(dirs) {
 		notes = append(notes, fmt.Sprintf("save_to %q: its file system cannot refuse to replace; absence is checked before each rename instead", d))
