@@ -203,6 +203,9 @@ func TestMigrate(t *testing.T) {
 	var colour string
 	x.ok(x.w.QueryRowContext(t.Context(), "SELECT colour FROM record").Scan(&colour))
 	equal(t, "colour", colour, "blue")
+	info, err := os.Stat(copied)
+	x.ok(err)
+	equal(t, "what others may do with the copy", info.Mode().Perm()&0o007, os.FileMode(0))
 	old, err := Open(t.Context(), copied, clock)
 	x.ok(err)
 	defer old.Close()

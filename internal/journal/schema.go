@@ -86,6 +86,10 @@ func copyTo(ctx context.Context, db *sql.DB, target string) error {
 	if err := os.Remove(target); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("copy journal: %w", err)
 	}
+	// SQLite takes an empty file for its target, and keeps its mode; of its own accord it lets every user read it.
+	if err := create(target); err != nil {
+		return fmt.Errorf("copy journal: %w", err)
+	}
 	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", target); err != nil {
 		return fmt.Errorf("copy journal to %s: %w", target, err)
 	}
