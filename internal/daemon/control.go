@@ -105,12 +105,16 @@ func Ask(ctx context.Context, stateDir string, req Request) (Answer, error) {
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	if err := json.NewEncoder(conn).Encode(req); err != nil {
+	err = json.NewEncoder(conn).Encode(req)
+	if err != nil && !errors.Is(err, unix.EPIPE) {
 		return Answer{}, fmt.Errorf("ask the daemon: %w", err)
 	}
 	var a Answer
-	switch err := json.NewDecoder(conn).Decode(&a); {
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, unix.ECONNRESET):
+	if err == nil {
+		err = json.NewDecoder(conn).Decode(&a)
+	}
+	switch {
+	case errors.Is(err, unix.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, unix.ECONNRESET):
 		return Answer{}, errors.New("ask the daemon: it ended before it answered; see its log")
 	case err != nil:
 		return Answer{}, fmt.Errorf("read the daemon's answer: %w", err)
