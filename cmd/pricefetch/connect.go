@@ -52,16 +52,16 @@ func connectAll(ctx context.Context, c *config.Config) []connectedBox {
 			defer func() { <-places }()
 			ctx, cancel := context.WithTimeout(ctx, connectTime)
 			defer cancel()
-			out[i] = connected(ctx, m)
+			out[i] = connected(ctx, c, m)
 		})
 	}
 	wg.Wait()
 	return out
 }
 
-func connected(ctx context.Context, m config.Mailbox) connectedBox {
+func connected(ctx context.Context, c *config.Config, m config.Mailbox) connectedBox {
 	box := connectedBox{Mailbox: m.Name}
-	r, err := daemon.Inspect(ctx, m)
+	r, err := daemon.Inspect(ctx, c, m)
 	if err != nil {
 		box.Error = err.Error()
 		return box

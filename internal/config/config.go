@@ -54,12 +54,16 @@ type Config struct {
 	Warnings Faults // what is allowed but unwise
 }
 
-// Limits bound what the daemon does at the same time and how large things may be.
+// Limits bound what the daemon does at the same time, how large things may be and how long they may take.
 type Limits struct {
 	Sessions    int            // mailboxes polled at the same time
 	PerHost     map[string]int // sessions to one server by lower-case host name; "*" is every other and always there
 	MessageSize int64          // bytes; a wanted message larger than this is held
 	MinFree     int64          // bytes; below, in import_dir or state_dir, nothing is fetched and nothing deleted; 0: off
+	Messages    int            // that a folder or maildrop may offer; one with more is not read at all
+	Held        int64          // bytes of raw messages under state_dir/held; when they are used up no more mail that needs it is fetched
+	Timeout     time.Duration  // of a server's silence
+	Pass        time.Duration  // for one pass over one mailbox
 }
 
 // Mailbox is one account to poll.
@@ -154,6 +158,10 @@ func newConfig(path string) *Config {
 			PerHost:     map[string]int{anyHost: 3},
 			MessageSize: 100_000_000,
 			MinFree:     500_000_000,
+			Messages:    100_000,
+			Held:        1_000_000_000,
+			Timeout:     time.Minute,
+			Pass:        2 * time.Hour,
 		},
 	}
 }

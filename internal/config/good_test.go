@@ -86,7 +86,8 @@ func TestMinimalHasTheDocumentedDefaults(t *testing.T) {
 	if diff := cmp.Diff([]Rule{rule}, c.Rules); diff != "" {
 		t.Errorf("rule (-want +got):\n%s", diff)
 	}
-	limits := Limits{Sessions: 16, PerHost: map[string]int{"*": 3}, MessageSize: 100_000_000, MinFree: 500_000_000}
+	limits := Limits{Sessions: 16, PerHost: map[string]int{"*": 3}, MessageSize: 100_000_000, MinFree: 500_000_000,
+		Messages: 100_000, Held: 1_000_000_000, Timeout: time.Minute, Pass: 2 * time.Hour}
 	if diff := cmp.Diff(limits, c.Limits); diff != "" {
 		t.Errorf("limits (-want +got):\n%s", diff)
 	}

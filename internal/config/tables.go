@@ -54,7 +54,7 @@ func topKeys() table[Config] {
 			func(c *Config) *fs.FileMode { return &c.DirMode }),
 		one("group", "The group of saved files and created directories, by name or number; default: the daemon's own.",
 			text(anyText), func(c *Config) *string { return &c.Group }).orOff(),
-		section("limits", "Bounds on what happens at the same time and on sizes.", limitKeys(),
+		section("limits", "Bounds on what happens at the same time, on sizes and on times.", limitKeys(),
 			func() Limits { return newConfig("").Limits }, func(c *Config) *Limits { return &c.Limits }),
 		{name: "defaults", doc: "Any mailbox key except name and formerly; lies under each mailbox.", schema: func() object {
 			return tableSchema(inheritable(mailboxKeys()), newMailbox())
@@ -77,6 +77,14 @@ func limitKeys() table[Limits] {
 			func(l *Limits) *int64 { return &l.MessageSize }),
 		one("min_free", "With less free space in import_dir or state_dir nothing is fetched and nothing deleted.", size(0, true),
 			func(l *Limits) *int64 { return &l.MinFree }),
+		one("messages", "A folder or maildrop with more messages than this is not read; each one takes some 300 bytes of memory in a pass.",
+			count(100, 10_000_000), func(l *Limits) *int { return &l.Messages }),
+		one("held", "What the raw messages that wait for a person may take under state_dir/held.", size(1_000_000, false),
+			func(l *Limits) *int64 { return &l.Held }),
+		one("timeout", "A server that is silent for so long is given up.", duration(time.Second, false),
+			func(l *Limits) *time.Duration { return &l.Timeout }),
+		one("pass", "What one pass over a mailbox may take; the next one goes on from there.", duration(time.Minute, false),
+			func(l *Limits) *time.Duration { return &l.Pass }),
 	}
 }
 

@@ -54,18 +54,19 @@ func Account(m config.Mailbox) mail.Account {
 }
 
 // SessionOptions gives mailbox what it needs to reach a server.
-func SessionOptions(m config.Mailbox, readOnly bool) mailbox.Options {
+func SessionOptions(c *config.Config, m config.Mailbox, readOnly bool) mailbox.Options {
 	return mailbox.Options{
 		Protocol: m.Protocol, Host: m.Host, Port: m.Port, TLS: m.TLS, CAFile: m.CAFile, Fingerprint: m.Fingerprint,
 		Insecure: m.Insecure, Username: m.Username, Password: m.Secret.Read, Folders: m.Folders,
 		Delete: m.Retention.IMAPDelete, DeleteFolder: m.Retention.IMAPDeleteFolder, ReadOnly: readOnly,
+		Timeout: c.Limits.Timeout, MaxListed: c.Limits.Messages,
 	}
 }
 
 // Planner is a pass that can only plan, for a journal that may be another process's.
 func Planner(c *config.Config, rules *match.Rules, m config.Mailbox, o Options) *poll.Pass {
 	p := newPass(c, rules, m, o)
-	p.Open = opener(m, SessionOptions(m, true), o)
+	p.Open = opener(m, SessionOptions(c, m, true), o)
 	return p
 }
 
@@ -94,7 +95,9 @@ func opener(m config.Mailbox, so mailbox.Options, o Options) func(context.Contex
 		log := o.Log.With("mailbox", m.Name)
 		so.Trace = func(direction, line string) { log.Debug("wire", "direction", direction, "line", line) }
 	}
-	so.Timeout = o.Timeout
+	if o.Timeout > 0 {
+		so.Timeout = o.Timeout
+	}
 	return func(ctx context.Context) (poll.Session, error) { return mailbox.Open(ctx, so) }
 }
 
@@ -107,7 +110,7 @@ func (d *Daemon) pass(name string) (*poll.Pass, config.Mailbox, error) {
 		return nil, m, fault("mailbox %s: not in the configuration", name)
 	}
 	p := newPass(d.config, d.rules, m, d.options)
-	so := SessionOptions(m, m.DryRun)
+	so := SessionOptions(d.config, m, m.DryRun)
 	so.Password, so.Hidden = d.password(m), &d.hidden
 	p.Open = opener(m, so, d.options)
 	p.Journal, p.Import, p.Held = d.journal, d.importd, d.held

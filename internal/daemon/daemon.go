@@ -37,16 +37,12 @@ type Options struct {
 	Tick    <-chan time.Time // when refused secrets are looked at again; nil: every 15 s
 	Grace   time.Duration    // what the message in hand has to finish when the daemon stops; 0: 30 s
 	Rand    func() float64   // of the scheduler's jitter
-	Timeout time.Duration    // of one read or write on a mail connection; 0: 60 s
-	KeepRaw int64            // bytes of raw messages under held/; 0: 1 GiB
+	Timeout time.Duration    // of one read or write on a mail connection; 0: limits.timeout
+	KeepRaw int64            // bytes of raw messages under held/; 0: limits.held
 }
 
-const (
-	// heldBytes bounds what state_dir/held may take.
-	heldBytes = 1 << 30
-	// grace is what the message in hand has to finish when the daemon stops (semantics 5).
-	grace = 30 * time.Second
-)
+// grace is what the message in hand has to finish when the daemon stops (semantics 5).
+const grace = 30 * time.Second
 
 // Daemon is the house: one journal, one import directory, the mailboxes of the present configuration.
 type Daemon struct {
@@ -86,9 +82,6 @@ func Open(ctx context.Context, o Options) (*Daemon, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.KeepRaw == 0 {
-		o.KeepRaw = heldBytes
-	}
 	if o.Grace == 0 {
 		o.Grace = grace
 	}
@@ -115,7 +108,7 @@ func (d *Daemon) open(ctx context.Context, c *config.Config) error {
 	if d.journal, err = journal.Open(ctx, filepath.Join(c.StateDir, "journal.db"), d.now); err != nil {
 		return err
 	}
-	if d.held, err = held.Open(filepath.Join(c.StateDir, "held"), d.options.KeepRaw); err != nil {
+	if d.held, err = held.Open(filepath.Join(c.StateDir, "held"), d.keepRaw(c)); err != nil {
 		return err
 	}
 	if err := d.use(ctx, c); err != nil {
@@ -130,6 +123,14 @@ func (d *Daemon) open(ctx context.Context, c *config.Config) error {
 		d.log.Warn(note)
 	}
 	return d.recover(ctx)
+}
+
+// keepRaw bounds what state_dir/held may take, in bytes.
+func (d *Daemon) keepRaw(c *config.Config) int64 {
+	if d.options.KeepRaw > 0 {
+		return d.options.KeepRaw
+	}
+	return c.Limits.Held
 }
 
 // use makes c the running configuration. Everything that can fail comes before anything live is touched.
@@ -148,6 +149,7 @@ func (d *Daemon) use(ctx context.Context, c *config.Config) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.config, d.rules, d.importd = c, rules, dir
+	d.held.Bound(d.keepRaw(c))
 	d.planned = map[string]bool{}
 	for _, m := range c.Mailboxes {
 		if d.busy[m.Name] == nil {

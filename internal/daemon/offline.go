@@ -19,8 +19,8 @@ import (
 )
 
 // Inspect logs in to a mailbox for `check --connect` and tells what is there.
-func Inspect(ctx context.Context, m config.Mailbox) (mailbox.Report, error) {
-	return mailbox.Inspect(ctx, SessionOptions(m, true))
+func Inspect(ctx context.Context, c *config.Config, m config.Mailbox) (mailbox.Report, error) {
+	return mailbox.Inspect(ctx, SessionOptions(c, m, true))
 }
 
 // TryImport looks at who can get at state_dir, and does in every directory that a rule saves to what publishing will do there. faults are what keeps it from

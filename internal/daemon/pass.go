@@ -2,15 +2,13 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"pricefetch/internal/config"
 	"pricefetch/internal/mail"
 	"pricefetch/internal/poll"
 )
-
-// passLimit bounds one pass. What it did is on record; the next one goes on from there.
-const passLimit = 2 * time.Hour
 
 // Outcome is what came of one mailbox's pass.
 type Outcome struct {
@@ -40,6 +38,7 @@ func (d *Daemon) poll(ctx context.Context, name string) Outcome {
 	defer d.tidy()
 	d.passes.RLock()
 	defer d.passes.RUnlock()
+	limits := d.current().Limits
 	p, m, err := d.pass(name)
 	if err == nil {
 		err = d.inherit(ctx, m)
@@ -48,7 +47,8 @@ func (d *Daemon) poll(ctx context.Context, name string) Outcome {
 		out.Err = err
 		return out
 	}
-	ctx, cancel := context.WithTimeout(ctx, passLimit)
+	// What it did is on record; the next one goes on from there.
+	ctx, cancel := context.WithTimeoutCause(ctx, limits.Pass, passLimit(limits.Pass))
 	defer cancel()
 	if m.DryRun {
 		out = d.rehearse(ctx, p)
@@ -60,6 +60,11 @@ func (d *Daemon) poll(ctx context.Context, name string) Outcome {
 	d.last[name] = out
 	d.mu.Unlock()
 	return out
+}
+
+// passLimit is the error of a pass that took too long.
+func passLimit(limit time.Duration) error {
+	return fmt.Errorf("the pass took longer than limits.pass, %v; the next one goes on: %w", limit, context.DeadlineExceeded)
 }
 
 // limited is poll within the limits of sessions and per_host, where no scheduler keeps them.

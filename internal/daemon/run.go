@@ -125,7 +125,7 @@ func (d *Daemon) try(ctx context.Context, m config.Mailbox) error {
 		return ctx.Err()
 	}
 	defer leave()
-	so := SessionOptions(m, true)
+	so := SessionOptions(d.current(), m, true)
 	so.Hidden = &d.hidden
 	session, err := mailbox.Open(ctx, so)
 	if err != nil {

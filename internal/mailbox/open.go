@@ -131,7 +131,7 @@ var errTooMany = errors.New("the server lists too many messages")
 
 // tooMany is what ends a listing that is longer than it may be.
 func (o Options) tooMany() error {
-	return fmt.Errorf("%w, more than %d: delete or move away old mail", errTooMany, o.MaxListed)
+	return fmt.Errorf("%w, more than %d: delete or move away old mail, or raise limits.messages", errTooMany, o.MaxListed)
 }
 
 // password asks for the secret, hides it, and refuses what would break out of a command line or cannot be right. It is

@@ -14,6 +14,13 @@ func (s *Store) Room(size int64) bool {
 	return s.fits(max(size, 1))
 }
 
+// Bound sets what the messages may take from now on, in bytes. What is kept stays.
+func (s *Store) Bound(maxBytes int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.max = maxBytes
+}
+
 // Size is the sum of the kept messages' sizes, in bytes.
 func (s *Store) Size() int64 {
 	s.mu.Lock()
@@ -66,7 +73,7 @@ func (s *Store) take(temp string, n int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.fits(n) {
-		return fmt.Errorf("held/ is full (%d of %d bytes): answer held messages with retry or dismiss: %w",
+		return fmt.Errorf("held/ is full (%d of %d bytes): answer held messages with retry or dismiss, or raise limits.held: %w",
 			sum(s.kept), s.max, mail.ErrTooLarge)
 	}
 	s.writing[temp] += n
