@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 //
 //	config FILE                        expand $VARIABLES in FILE and make it the configuration
 //	deliver USER FROM NAME [SUBJECT]   put a message with an attachment of that name into a mailbox
-//	hold ID REASON                     hold a message, as its last failure does
+//	hold ID REASON [FILE]              hold a message, as its last failure does, with FILE as its raw message
 //	status N ARGUMENT…                 run pricefetch and want that exit status, no password and no control character
 //	await FILE TEXT                    wait until a program in the background has written the text
 func TestScripts(t *testing.T) {
@@ -115,8 +115,8 @@ func deliverScript(ts *testscript.TestScript, neg bool, args []string) {
 
 // holdScript holds a message for a person.
 func holdScript(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: hold ID REASON")
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: hold ID REASON [FILE]")
 	}
 	ctx := context.Background()
 	j, err := journal.Open(ctx, ts.MkAbs("state/journal.db"), time.Now)
@@ -124,7 +124,12 @@ func holdScript(ts *testscript.TestScript, neg bool, args []string) {
 	defer j.Close()
 	ids, err := recordIDs(args[:1])
 	ts.Check(err)
-	ts.Check(j.Hold(ctx, ids[0], args[1], "", time.Now()))
+	kept := ""
+	if len(args) == 3 {
+		kept = args[0] + "-SCRIPTED.eml"
+		ts.Check(os.WriteFile(ts.MkAbs("state/held/"+kept), []byte(ts.ReadFile(args[2])), 0o600))
+	}
+	ts.Check(j.Hold(ctx, ids[0], args[1], kept, time.Now()))
 }
 
 // awaitScript waits until a file that a background command writes has the text.

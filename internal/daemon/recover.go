@@ -45,15 +45,18 @@ func (d *Daemon) sweep(ctx context.Context) error {
 	return nil
 }
 
-// sweepHeld removes raw messages that no record refers to any more. No pass may be running: one may have kept a
-// message that the journal is told of a moment later.
+// sweepHeld removes raw messages that no record refers to any more, and notes those that are missing. No pass may be
+// running: one may have kept a message that the journal is told of a moment later.
 func (d *Daemon) sweepHeld(ctx context.Context) error {
-	if d.held.Size() == 0 {
-		return nil
-	}
 	names, err := d.journal.Kept(ctx)
 	if err != nil {
 		return err
+	}
+	if err := d.noteMissing(ctx, d.held.Missing(names)); err != nil {
+		return err
+	}
+	if d.held.Size() == 0 {
+		return nil
 	}
 	keep := make(map[string]bool, len(names))
 	for _, name := range names {
@@ -67,6 +70,19 @@ func (d *Daemon) sweepHeld(ctx context.Context) error {
 		d.log.Info("removed raw messages that nobody needs any more", "count", n)
 	}
 	return nil
+}
+
+// noteMissing tells the journal of raw messages that somebody removed.
+func (d *Daemon) noteMissing(ctx context.Context, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	lost, err := d.journal.Unkept(ctx, names)
+	for _, rec := range lost {
+		d.log.Error("a raw message that waits for a person is missing below held/", "mailbox", rec.Mailbox, "message", rec.ID,
+			"on_server", rec.Listed, "outcome", string(rec.Outcome))
+	}
+	return err
 }
 
 // tidy sweeps held/ if no pass is running; otherwise the one that ends last does.

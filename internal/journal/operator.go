@@ -55,7 +55,7 @@ func (j *Journal) Approve(ctx context.Context, mailbox string, now time.Time) ([
 			}
 		}
 		if len(out) == 0 && !m.NotHonoured {
-			return errors.New("no plan of deletion waits for approval")
+			return errors.New("no plan of deletion waits for approval, and every deletion was honoured")
 		}
 		return nil
 	})

@@ -42,8 +42,8 @@ func (s *sorting) position(id mail.RecordID) int {
 }
 
 // Work returns the records to fetch: pending ones with a header, then failed ones that are due (mail.Record.Due), each
-// oldest first. None while the folder's first poll goes on. A record whose raw message is kept is among them even if the server
-// no longer has it.
+// oldest first. A record whose raw message is kept is among them even if the server no longer has it; while the folder's
+// first poll goes on, only such.
 func (j *Journal) Work(ctx context.Context, mailbox, folder string, now time.Time) ([]mail.Record, error) {
 	what := "read work of " + place(mailbox, folder)
 	f, ok, err := folderRow(ctx, j.r, mailbox, folder)
@@ -58,12 +58,13 @@ func (j *Journal) Work(ctx context.Context, mailbox, folder string, now time.Tim
 }
 
 func fetchable(ctx context.Context, q querier, f folder, now time.Time) ([]mail.Record, error) {
+	kept := ""
 	if !f.FirstPollDone {
-		return nil, nil
+		kept = " AND r.kept <> ''" // nothing of it is the server's any more
 	}
 	return records(ctx, q, selectVia("record_outcome")+`WHERE r.folder = ? AND r.outcome IN ('pending', 'failed') AND r.inspected = 1
 		AND ((r.listed > 0 AND r.inspect = 0) OR r.kept <> '') AND r.deletion <> 'ignored'
-		AND (r.outcome = 'pending' OR r.next <= ? OR r.next > ?) AND NOT EXISTS (SELECT 1 FROM intent i WHERE i.record = r.id)
+		AND (r.outcome = 'pending' OR r.next <= ? OR r.next > ?) AND NOT EXISTS (SELECT 1 FROM intent i WHERE i.record = r.id)`+kept+`
 		ORDER BY r.outcome = 'failed', r.age, r.id`, f.id, now.UnixMilli(), now.Add(mail.LongestWait).UnixMilli())
 }
 

@@ -121,7 +121,8 @@ func (r *run) keepRaw(ctx context.Context, held []mail.Record) error {
 			continue
 		}
 		if !r.Held.Room(rec.Size) {
-			r.Log.Error("held/ has no room for the raw message; it stays on the server", "message", rec.ID, "bytes", rec.Size)
+			r.Log.Error("held/ is full: the raw message stays on the server and is not fetched again; answer held messages with "+
+				"pricefetch retry or dismiss: pricefetch messages --outcome held", "message", rec.ID, "bytes", rec.Size)
 			continue
 		}
 		k := &rawKeeper{ctx: ctx, run: r, rec: rec}
@@ -129,7 +130,7 @@ func (r *run) keepRaw(ctx context.Context, held []mail.Record) error {
 			return err
 		}
 		if k.err != nil || k.name == "" {
-			r.Log.Error("raw message cannot be kept; it stays on the server", "message", rec.ID, "error", k.err)
+			r.Log.Error("raw message cannot be kept below held/; it stays on the server", "message", rec.ID, "error", k.err)
 			continue
 		}
 		if err := r.Journal.Hold(context.WithoutCancel(ctx), rec.ID, rec.Reason, k.name, r.Now()); err != nil {

@@ -18,9 +18,6 @@ const batchSize = 50
 func (r *run) fetch(ctx context.Context) error {
 	var wanted []mail.Record
 	for _, f := range r.folders {
-		if f.work.FirstPoll {
-			continue // what is old is not known yet
-		}
 		work, err := r.Journal.Work(ctx, r.Mailbox, f.listing.Folder, r.Now())
 		if err != nil {
 			return err

@@ -67,7 +67,8 @@ type Listings interface {
 	// first.Cutoff(contact) become baseline. It returns how many of each.
 	EndFirstPoll(ctx context.Context, mailbox, folder string, first mail.FirstRun, now time.Time) (mail.FirstPoll, error)
 	// Work returns the records to fetch, after Inspected, Judge and EndFirstPoll: pending ones with a header, then failed
-	// ones that are due, oldest first.
+	// ones that are due, oldest first. While the folder's first poll goes on it is not known what is old: then only what
+	// is kept under held/ is to be read.
 	Work(ctx context.Context, mailbox, folder string, now time.Time) ([]mail.Record, error)
 }
 

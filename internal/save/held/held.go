@@ -222,6 +222,23 @@ func (s *Store) Open(name string) (io.ReadCloser, error) {
 	return f, nil
 }
 
+// Missing returns those of names that are not there: a person removed them, or the directory was restored without. Where
+// that cannot be told none is missing.
+func (s *Store) Missing(names []string) []string {
+	dir, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = dir.Close() }()
+	var missing []string
+	for _, name := range names {
+		if _, err := dir.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+			missing = append(missing, name)
+		}
+	}
+	return missing
+}
+
 // Remove removes a kept message; one that is not there is no error.
 func (s *Store) Remove(name string) error {
 	if !isKept(name) {
