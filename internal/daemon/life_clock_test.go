@@ -55,7 +55,11 @@ func (l *life) live(moments []moment) {
 		case "approve --clock":
 			l.approveClock()
 		}
+		planned := l.planned()
 		l.mustPass()
+		if planned != m.left {
+			l.t.Errorf("moment %d, %s: the plan would leave %q, want %q", i, m.real, planned, m.left)
+		}
 		if got := strings.Join(l.left(), " "); got != m.left {
 			l.t.Fatalf("moment %d, %s: on the server are %q, want %q\n%s", i, m.real, got, m.left, l.log)
 		}

@@ -155,6 +155,22 @@ func (l *life) left() []string {
 // pass makes one pass, whatever comes of it.
 func (l *life) pass() Outcome { l.t.Helper(); return l.daemon().poll(l.t.Context(), "prices") }
 
+// planned are the letters that `plan` says a pass would leave on the server, in the same form as left.
+func (l *life) planned() string {
+	l.t.Helper()
+	d := l.daemon()
+	m, _ := find(d.current(), "prices")
+	plan, err := Planner(d.current(), d.rules, m, d.options).Plan(l.t.Context(), d.journal)
+	if err != nil || plan.Folders[0].Error != "" {
+		l.t.Fatalf("plan: %v %+v", err, plan)
+	}
+	var gone []string
+	for _, doomed := range plan.Folders[0].Delete {
+		gone = append(gone, strings.TrimPrefix(doomed.Subject, "Letter "))
+	}
+	return without(strings.Join(l.left(), " "), gone...)
+}
+
 // mustPass makes one that has to succeed.
 func (l *life) mustPass() Outcome {
 	l.t.Helper()

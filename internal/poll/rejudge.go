@@ -53,9 +53,11 @@ func (r *run) missed(rec mail.Record) []string {
 	return names
 }
 
-// judgedNow is the outcome of a message that is about to be deleted: what no rule wanted is judged by today's.
+// judgedNow is the outcome of a message that is about to be deleted: what no rule wanted, all of it or a part, is judged
+// by today's.
 func (r *run) judgedNow(rec mail.Record) mail.Outcome {
-	if (rec.Outcome == mail.Unmatched || rec.Outcome == mail.NearMiss) && rec.RulesHash != r.Rules.Hash() {
+	refused := rec.Outcome == mail.Unmatched || rec.Outcome == mail.NearMiss || rec.Outcome == mail.Saved && rec.Leftover
+	if refused && rec.RulesHash != r.Rules.Hash() {
 		return r.outcomeNow(rec)
 	}
 	return rec.Outcome
@@ -64,12 +66,13 @@ func (r *run) judgedNow(rec mail.Record) mail.Outcome {
 // outcomeNow is what today's rules make of a message that is on record. Pending says that they want to take something
 // of it; where its parts are not on record, a wanted sender is enough to read it.
 func (r *run) outcomeNow(rec mail.Record) mail.Outcome {
+	interest := r.Rules.Sender(rec.Envelope)
+	onlyDisabled := len(interest.Rules) == 0 && len(interest.Disabled) > 0
 	if rec.Parts == nil {
-		interest := r.Rules.Sender(rec.Envelope)
 		switch {
 		case len(interest.Rules) > 0:
 			return mail.Pending
-		case len(interest.Disabled) > 0:
+		case onlyDisabled:
 			return mail.Paused
 		}
 		return mail.Unmatched
@@ -90,6 +93,8 @@ func (r *run) outcomeNow(rec mail.Record) mail.Outcome {
 		return mail.Paused
 	case saved:
 		return mail.Saved
+	case onlyDisabled: // as of a message that came today: a disabled rule's mail is left alone
+		return mail.Paused
 	case missed:
 		return mail.NearMiss
 	}
