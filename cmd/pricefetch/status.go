@@ -13,6 +13,7 @@ import (
 	"pricefetch/internal/daemon"
 	"pricefetch/internal/journal"
 	"pricefetch/internal/mail"
+	"pricefetch/internal/retain"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -51,6 +52,7 @@ type mailboxStatus struct {
 	ErrorSince   time.Time            `json:"error_since,omitzero"`
 	Counts       map[mail.Outcome]int `json:"counts"`
 	Folders      []folderStatus       `json:"folders"`
+	ClockDoubt   string               `json:"clock_doubt,omitempty"` // why nothing at all is deleted now
 	AgeSuspended string               `json:"age_suspended,omitempty"`
 	DueSince     time.Time            `json:"deletions_due_since,omitzero"`
 	NotHonoured  bool                 `json:"deletion_not_honoured,omitempty"`
@@ -89,6 +91,7 @@ func collectStatus(ctx context.Context, c *config.Config, j *journal.Journal, no
 		if s.Health = health(m, states[m.Name], now); !m.Enabled {
 			s.NextPass = time.Time{}
 		}
+		s.ClockDoubt, _ = retain.Clock(now, states[m.Name].Newest, built())
 		out.Mailboxes = append(out.Mailboxes, s)
 		delete(states, m.Name)
 	}
@@ -213,6 +216,9 @@ func (a *app) printTroubles(m mailboxStatus) {
 			say("%s for approval: %s\n  see: pricefetch plan %s   release: pricefetch approve %s", waits(f.Waiting.Count), f.Waiting.Why, m.Name, m.Name)
 		}
 	}
+	if m.ClockDoubt != "" {
+		say("nothing is deleted: %s\n  if the clock is right now: pricefetch approve --clock %s", m.ClockDoubt, m.Name)
+	}
 	if m.AgeSuspended != "" {
 		say("deletion by age is suspended: %s\n  go on with: pricefetch approve --clock %s", m.AgeSuspended, m.Name)
 	}
@@ -220,7 +226,12 @@ func (a *app) printTroubles(m mailboxStatus) {
 		say("does not honour deletion: the server confirms it and lists the message again; such messages are neither deleted nor imported again\n  once the server deletes: pricefetch approve %s", m.Name)
 	}
 	if !m.DueSince.IsZero() {
-		say("deletions are due since %s and not committed yet: each session read a message that could not be saved", shortTime(m.DueSince))
+		say("deletions are due since %s and not committed yet: each session read a message that could not be saved\n"+
+			"  see: pricefetch messages --mailbox %s --outcome failed", shortTime(m.DueSince), m.Name)
+	}
+	if n := m.Counts[mail.Failed]; n > 0 {
+		say("%s failed and will be tried again without your doing; see: pricefetch messages --mailbox %s --outcome failed\n"+
+			"  at once: pricefetch retry ID, or never: pricefetch dismiss ID", plural(n, "message"), m.Name)
 	}
 	if n := m.Counts[mail.Held]; n > 0 {
 		say("%s held for a person; see: pricefetch messages --mailbox %s --outcome held\n  then: pricefetch retry ID, or: pricefetch dismiss ID", plural(n, "message"), m.Name)
