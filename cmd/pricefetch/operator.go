@@ -26,8 +26,10 @@ func (a *app) approveCommand() *cobra.Command {
 	var clock, importDir bool
 	c := &cobra.Command{
 		Use: "approve MAILBOX… | --clock MAILBOX… | --import-dir", Short: "Release what waits for a person", Args: cobra.ArbitraryArgs,
-		Long: "approve MAILBOX releases exactly the plan of deletions that waits and settles the retention policy.\n" +
-			"approve --clock MAILBOX accepts the clock and a long time without a pass: deletion by age goes on.\n" +
+		Long: "approve MAILBOX releases exactly the plan of deletions that waits and settles the retention policy; a server that\n" +
+			"did not honour deletions is given another chance.\n" +
+			"approve --clock MAILBOX accepts the clock and a long time without a pass: deletion by age goes on, and what a wrong\n" +
+			"clock put on record is set right.\n" +
 			"approve --import-dir accepts the import directory as it is now: a new or newly mounted one.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			req := daemon.Request{Action: daemon.ActApprove, Mailboxes: args}
