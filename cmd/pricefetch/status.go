@@ -217,7 +217,7 @@ func (a *app) printTroubles(m mailboxStatus) {
 		}
 	}
 	if m.ClockDoubt != "" {
-		say("nothing is deleted: %s\n  if the clock is right now: pricefetch approve --clock %s", m.ClockDoubt, m.Name)
+		say("nothing is deleted: %s\n  set the clock right, or if it is: pricefetch approve --clock %s", m.ClockDoubt, m.Name)
 	}
 	if m.AgeSuspended != "" {
 		say("deletion by age is suspended: %s\n  go on with: pricefetch approve --clock %s", m.AgeSuspended, m.Name)

@@ -36,7 +36,7 @@ prices: deletion by age is suspended: the last finished pass was 2025-12-02 12:0
 `},
 		"clock": {mailboxStatus{ClockDoubt: "the clock says 2026-01-02 12:00 UTC, but an earlier pass ran at 2027-01-02 12:00 UTC"}, `
 prices: nothing is deleted: the clock says 2026-01-02 12:00 UTC, but an earlier pass ran at 2027-01-02 12:00 UTC
-  if the clock is right now: pricefetch approve --clock prices
+  set the clock right, or if it is: pricefetch approve --clock prices
 `},
 		"not honoured": {mailboxStatus{NotHonoured: true}, `
 prices: does not honour deletion: the server confirms it and lists the message again; such messages are neither deleted nor imported again

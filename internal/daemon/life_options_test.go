@@ -148,6 +148,44 @@ func TestOptionsInEveryDirection(t *testing.T) {
 	}
 }
 
+// A new policy neither settles nor deletes in a pass whose listing is not complete: the count is not what STAT says.
+func TestNewPolicyWaitsForACompleteListing(t *testing.T) {
+	l := newLife(t, "pop3")
+	l.put(l.now, numbered("w", 3)...)
+	l.mustPass()
+	l.policy = "leave_copy: false"
+	l.now = l.now.Add(time.Minute)
+	l.onPOP3(func(x *mailtest.Exchange) {
+		if x.Verb == "STAT" {
+			x.Reply = []byte("+OK 4 99999\r\n")
+		}
+	})
+	for range 3 {
+		l.mustPass()
+	}
+	l.wantLeft("w0 w1 w2")
+	l.script.Store(nil)
+	l.mustPass()
+	l.wantLeft("")
+}
+
+// Never deleted is what is not verified in the very session: another letter under a used UIDL, of the same size.
+func TestAnotherLetterUnderTheUIDL(t *testing.T) {
+	l := newLife(t, "pop3")
+	l.put(l.now, "w1", "x1")
+	l.mustPass()
+	l.policy = "leave_copy: false, delete_unmatched: true"
+	all := l.drops["prices"].Messages()
+	all[0].Raw = lifeLetter("w2", l.now)
+	l.drops["prices"].Set(all)
+	l.mustPass()
+	l.wantLeft("w2")
+	l.mustPass()
+	l.mustPass()
+	l.wantLeft("")
+	l.imported("autoparts/w1.xls", "autoparts/w2.xls")
+}
+
 // fileCount is how many files were imported so far.
 func (l *life) fileCount() int {
 	l.t.Helper()

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,6 +52,63 @@ func TestApproveClock(t *testing.T) {
 	if !m[0].Newest.Equal(now) || m[0].AgeSuspended != "" {
 		t.Errorf("mailbox %+v", m[0])
 	}
+}
+
+// What a clock that ran ahead, or behind, put on record is set right towards younger mail; what may be true stays.
+func TestApproveClockSetsRight(t *testing.T) {
+	x := polled(t, "1", "2", "3")
+	now := x.time
+	exec := func(query string, args ...any) {
+		t.Helper()
+		_, err := x.w.Exec(query, args...)
+		x.ok(err)
+	}
+	ahead, received := now.AddDate(1, 0, 0), now.Add(-time.Hour)
+	exec("UPDATE mailbox SET newest = ?", ahead.UnixMilli())
+	exec("UPDATE record SET first_seen = ?, judged_at = ? WHERE id = 1", ahead.UnixMilli(), ahead.UnixMilli())
+	exec("UPDATE record SET first_seen = ?, received = ? WHERE id = 2", now.AddDate(-10, 0, 0).UnixMilli(), received.UnixMilli())
+	exec("UPDATE folder SET policy_since = ?, contact = ?", ahead.UnixMilli(), ahead.UnixMilli())
+	untouched := x.by("3")
+	_, err := x.ApproveClock(t.Context(), box, now)
+	x.ok(err)
+	if r := x.by("1"); !r.FirstSeen.Equal(now) || !r.JudgedAt.Equal(now) {
+		t.Errorf("seen ahead: first seen %s, judged %s", r.FirstSeen, r.JudgedAt)
+	}
+	if r := x.by("2"); !r.FirstSeen.Equal(received) || !strings.Contains(x.lastStep(2), "clock approved: first seen") {
+		t.Errorf("seen behind: first seen %s; %s", r.FirstSeen, x.lastStep(2))
+	}
+	equal(t, "seen rightly", x.by("3"), untouched)
+	f, err := x.Folder(t.Context(), box, "INBOX")
+	x.ok(err)
+	if !f.PolicySince.Equal(now) || !f.Contact.Equal(now) {
+		t.Errorf("folder: policy since %s, contact %s", f.PolicySince, f.Contact)
+	}
+	m, err := x.Mailboxes(t.Context())
+	x.ok(err)
+	if !m[0].ClockApproved.Equal(now) {
+		t.Errorf("approved %s", m[0].ClockApproved)
+	}
+}
+
+// A raw message that is missing is forgotten; one that was to be tried again from it alone is held.
+func TestUnkept(t *testing.T) {
+	x := polled(t, "1", "2", "3")
+	for id, name := range map[mail.RecordID]string{1: "1-a.eml", 2: "2-b.eml", 3: "3-c.eml"} {
+		x.ok(x.Hold(t.Context(), id, "test", name, x.time))
+	}
+	x.sort(listing("1", "3"))
+	_, err := x.Retry(t.Context(), 2, x.time)
+	x.ok(err)
+	list, err := x.Unkept(t.Context(), []string{"1-a.eml", "2-b.eml", "nobody.eml"})
+	x.ok(err)
+	equal(t, "records", len(list), 2)
+	if r := x.by("2"); r.Kept != "" || r.Outcome != mail.Held || !strings.Contains(r.Reason, "held/2-b.eml is missing, and the server no longer has it") {
+		t.Errorf("unlisted: %+v", r)
+	}
+	if r := x.by("1"); r.Kept != "" || r.Outcome != mail.Held || r.Reason != "test" {
+		t.Errorf("listed: %+v", r)
+	}
+	equal(t, "the third", x.by("3").Kept, "3-c.eml")
 }
 
 // reach brings message 1 to an outcome.

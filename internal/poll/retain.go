@@ -41,7 +41,7 @@ func (r *run) retain(ctx context.Context) error {
 func (r *run) watchClock(ctx context.Context) (hold string, err error) {
 	hold, suspend := r.doubts()
 	if clock, _ := retain.Clock(r.Now(), r.state.Newest, r.Built); clock != "" {
-		r.Log.Error("nothing is deleted: the clock is doubtful", "reason", clock)
+		r.Log.Error("nothing is deleted: the clock is doubtful; set it right, or if it is: pricefetch approve --clock "+r.Mailbox, "reason", clock)
 	}
 	if suspend == r.state.AgeSuspended {
 		return hold, nil

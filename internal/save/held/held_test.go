@@ -37,6 +37,20 @@ func keep(t *testing.T, s *Store, id mail.RecordID, content string) string {
 	return name
 }
 
+func TestMissing(t *testing.T) {
+	s := newStore(t, 1000)
+	there := keep(t, s, 1, "x")
+	if got := s.Missing([]string{there, "2-gone.eml"}); len(got) != 1 || got[0] != "2-gone.eml" {
+		t.Errorf("missing %q", got)
+	}
+	if err := os.RemoveAll(s.dir); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Missing([]string{there}); got != nil {
+		t.Errorf("without the directory nothing can be told, got %q", got)
+	}
+}
+
 func wantFiles(t *testing.T, s *Store, n int, size int64) {
 	t.Helper()
 	entries, err := os.ReadDir(s.dir)
