@@ -36,8 +36,8 @@
 //	after delete    deletion is intended: the next complete listing tells
 //
 // A name or a destination that cannot be had is the obstacle of its message alone: the intent stays and is tried again
-// in every pass, the others go on. A header that cannot be read, or that costs the connection, is left for later, and
-// held in the end, while the other headers are read.
+// in every pass, the others go on. A header that cannot be read, or that costs the connection, is asked for again after
+// everything else, and held in the end; a first poll ends without it.
 //
 // What fails is sorted by class (see mail.Class): the message alone, this mailbox for a while, the credentials, or our
 // own disk, in which case nothing is fetched, nothing deleted and no message blamed. The unknown is temporary and
