@@ -174,6 +174,9 @@ func (d *Daemon) answer(ctx context.Context, conn net.Conn) {
 		return // somebody only looked whether we are here
 	}
 	reply := Answer{Error: fmt.Sprint(err), Fault: true}
+	if err != nil && ctx.Err() != nil {
+		reply = Answer{Error: "the daemon stopped before it had read the request"}
+	}
 	if err == nil {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
