@@ -269,8 +269,8 @@ func hostileIMAP() []hostileCase {
 		{name: "endless capability lists", serve: base(replies{"CAPABILITY": endless("", "* CAPABILITY X#"+strings.Repeat(" Y#", 2000)+"\r\n")}), check: lost("log in")},
 		{name: "endless remarks", serve: base(replies{"LOGIN": endless("", "* OK still here #\r\n")}), check: lost("answered with more than")},
 		{name: "endless listing", serve: base(replies{sizes: endless("", "* # FETCH (UID # RFC822.SIZE 1)\r\n")}), check: listedOne},
-		{name: "endless listing and search", serve: base(replies{sizes: endless("", "* # FETCH (UID #)\r\n"), "UID SEARCH": endless("", "* SEARCH #\r\n")}), check: lost("answered with more than 2097152")},
-		{name: "endless search result", serve: base(replies{sizes: answering("* 1 FETCH (UID x)\n"), "UID SEARCH": endless("* SEARCH", " #")}), check: lost("longer than 1048576")},
+		{name: "endless listing and search", serve: base(replies{sizes: endless("", "* # FETCH (UID #)\r\n"), "UID SEARCH": endless("", "* SEARCH #\r\n")}), check: lost("answered with more than 2204096")},
+		{name: "endless search result", serve: base(replies{sizes: answering("* 1 FETCH (UID x)\n"), "UID SEARCH": endless("* SEARCH", " #")}), check: lost("longer than 1102048")},
 		{name: "endless flags", serve: base(replies{"EXAMINE": endless("* FLAGS (", "x# ")}), check: lost("longer than 65536")},
 		{name: "FETCH responses nobody asked for", serve: base(replies{"EXAMINE": endless("", "* # FETCH (UID # FLAGS ())\r\n")}), check: lost("answered with more than")},
 		{name: "content nobody asked for", serve: base(replies{"EXAMINE": func(w *bufio.Writer, tag string) error {

@@ -14,7 +14,7 @@ import (
 
 const (
 	// maxResponse is how much the parser may have to keep of one FETCH, LIST or SEARCH response, in octets: all of it but
-	// BODY[…] literals, which are streamed. A SEARCH answer with 90,000 UIDs fits.
+	// BODY[…] literals, which are streamed. A SEARCH answer may be longer where more messages are allowed: uidShare.
 	maxResponse = 1 << 20
 	// maxStatus is the same for any other response: capabilities, flags, a sentence. Octets.
 	maxStatus = 64 << 10
@@ -26,6 +26,10 @@ const (
 	maxGathered = 2 << 20
 	// maxRemarks bounds the short responses that one command may bring; 200,000 EXPUNGEs fit. Octets.
 	maxRemarks = 4 << 20
+	// uidShare is what a SEARCH answer takes for each message: ten digits and a blank. Octets.
+	uidShare = 11
+	// remarkShare is what remarks may take for each message: two EXPUNGEs. Octets.
+	remarkShare = 40
 	// fetchShare is what a listing may bring for each of the messages that a folder may have, on average. Octets.
 	fetchShare = 80
 	// keptLine is how much of a line is kept to tell what it is, in octets.
@@ -54,6 +58,7 @@ type wire struct {
 	inList   bool // inside a list of capabilities
 	exceeded error
 
+	long   [3]int64        // octets by responseKind that one response may have, BODY[…] literals aside
 	most   [3]int64        // octets by responseKind that one command may bring, BODY[…] literals aside
 	answer [3]atomic.Int64 // how many came since the last command
 
@@ -66,7 +71,12 @@ type wire struct {
 
 func newWire(conn net.Conn, o Options) *wire {
 	w := &wire{Conn: conn, trace: oneAtATime(o.Trace)}
-	w.most = [3]int64{shortResponse: maxRemarks, fetchResponse: int64(o.MaxListed)*fetchShare + maxResponse, gatherResponse: maxGathered}
+	messages := int64(o.MaxListed)
+	w.long = [3]int64{shortResponse: maxStatus, fetchResponse: maxResponse, gatherResponse: max(maxResponse, messages*uidShare+keptLine)}
+	w.most = [3]int64{
+		shortResponse: max(maxRemarks, messages*remarkShare), fetchResponse: messages*fetchShare + maxResponse,
+		gatherResponse: max(maxGathered, 2*w.long[gatherResponse]),
+	}
 	if o.TLS == TLSStart {
 		w.ahead = []byte("* OK\r\n")
 	}
@@ -244,16 +254,12 @@ func (w *wire) bounds(n int) error {
 	if !w.follows {
 		w.kind = kindOf(w.kept)
 	}
-	most := int64(maxResponse)
-	if w.kind == shortResponse {
-		most = maxStatus
-	}
 	if w.exceeded != nil && w.kind == shortResponse {
 		return w.exceeded
 	}
 	w.exceeded = nil
-	if w.size > most {
-		return fmt.Errorf("response is longer than %d bytes: %.60q…", most, w.kept)
+	if long := w.long[w.kind]; w.size > long {
+		return fmt.Errorf("response is longer than %d bytes: %.60q…", long, w.kept)
 	}
 	if w.answer[w.kind].Add(int64(n)) > w.most[w.kind] {
 		return fmt.Errorf("one command is answered with more than %d bytes like %.60q…", w.most[w.kind], w.kept)

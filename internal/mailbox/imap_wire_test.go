@@ -60,6 +60,19 @@ func TestIMAPWireBounds(t *testing.T) {
 	}
 }
 
+// What a folder may have as many messages as its limit is answered with fits, whatever the limit: a SEARCH in one line, with
+// UIDs as long as they get, and an EXPUNGE each.
+func TestIMAPWireBoundsGrowWithTheListing(t *testing.T) {
+	for _, messages := range []int{1, 100_000, 1_000_000} {
+		data := "* SEARCH" + strings.Repeat(" 4294967295", messages) + "\r\n* ESEARCH (TAG \"T1\") UID ALL " + strings.Repeat("4294967295,", messages) + "1\r\n" +
+			strings.Repeat("* 1000000 EXPUNGE\r\n", messages)
+		w := newWire(trickle{r: strings.NewReader(data), size: 64 << 10}, Options{MaxListed: messages, Trace: func(string, string) {}})
+		if n, err := io.Copy(io.Discard, struct{ io.Reader }{w}); err != nil || n != int64(len(data)) {
+			t.Errorf("%d messages: %d of %d octets, %v", messages, n, len(data), err)
+		}
+	}
+}
+
 // trickle is a connection that gives at most size octets a read.
 type trickle struct {
 	net.Conn
