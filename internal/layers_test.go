@@ -32,7 +32,7 @@ var mayImport = map[string]struct {
 	"mailbox":    {[]string{"mail", "mimepart"}, "an adapter knows commands only: no rules, no disk, no journal"},
 	"save":       {[]string{"atomicfile", "mail"}, "the disk knows nothing of servers"},
 	"save/held":  {[]string{"atomicfile", "mail"}, "the disk knows nothing of servers"},
-	"journal":    {[]string{"mail"}, "the record knows nothing of how mail came or where files went"},
+	"journal":    {[]string{"atomicfile", "mail"}, "the record knows nothing of how mail came or where files went"},
 	"notify":     {[]string{"mail"}, "it takes events from the journal's outbox"},
 	"poll":       {[]string{"mail", "match", "retain"}, "sessions, disk and journal arrive as interfaces that poll declares"},
 	"monitor":    {[]string{"mail", "journal"}, "it only reads"},

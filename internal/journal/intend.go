@@ -32,7 +32,7 @@ func (j *Journal) Intend(ctx context.Context, id mail.RecordID, files []mail.Fil
 			if f.Received.IsZero() {
 				f.Received = mail.PlausibleReceived(r.Received, r.FirstSeen)
 			}
-			if out[i], err = intendFile(ctx, tx, r, f); err != nil {
+			if out[i], err = intendFile(ctx, tx, r, f, now); err != nil {
 				return fmt.Errorf("%s: %w", f.Original, err)
 			}
 		}
@@ -55,7 +55,7 @@ func storeIntent(ctx context.Context, tx *sql.Tx, r mail.Record, g mail.Judgemen
 }
 
 // intendFile decides the file's state and writes its receipt.
-func intendFile(ctx context.Context, tx *sql.Tx, r mail.Record, f mail.File) (mail.File, error) {
+func intendFile(ctx context.Context, tx *sql.Tx, r mail.Record, f mail.File, now time.Time) (mail.File, error) {
 	var has bool
 	if err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM file WHERE record = ? AND part = ? AND member = ?)", r.ID, f.Part, f.Member).Scan(&has); err != nil {
 		return f, err
@@ -69,13 +69,13 @@ func intendFile(ctx context.Context, tx *sql.Tx, r mail.Record, f mail.File) (ma
 		r.ID, f.Rule, f.Original, f.SHA256).Scan(&ordinal); err != nil {
 		return f, err
 	}
-	if err := decide(ctx, tx, r, &f, ordinal); err != nil {
+	if err := decide(ctx, tx, r, &f, ordinal, now); err != nil {
 		return f, err
 	}
 	res, err := tx.ExecContext(ctx, `INSERT INTO file (record, part, member, rule, fingerprint, original, raw_name, dir, name, replace, staged, size, sha256,
-		ordinal, state, unfinished, duplicate_of, received, published) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, NULL)`,
+		ordinal, state, unfinished, duplicate_of, received, published) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)`,
 		r.ID, f.Part, f.Member, f.Rule, r.Fingerprint, f.Original, f.RawName, f.Dir, f.Name, f.Replace, f.Staged.Name, f.Size, f.SHA256,
-		ordinal, f.State, sql.NullInt64{Int64: f.DuplicateOf, Valid: f.DuplicateOf != 0}, millis(f.Received))
+		ordinal, f.State, sql.NullInt64{Int64: f.DuplicateOf, Valid: f.DuplicateOf != 0}, millis(f.Received), millis(f.Published))
 	if err != nil {
 		return f, err
 	}
@@ -83,8 +83,8 @@ func intendFile(ctx context.Context, tx *sql.Tx, r mail.Record, f mail.File) (ma
 	return f, err
 }
 
-// decide sets State: the import-once rule first, then what a newer list forbids, then the name.
-func decide(ctx context.Context, tx *sql.Tx, r mail.Record, f *mail.File, ordinal int) error {
+// decide sets State: the import-once rule first, then what lies there already, what a newer list forbids, and the name.
+func decide(ctx context.Context, tx *sql.Tx, r mail.Record, f *mail.File, ordinal int, now time.Time) error {
 	f.State, f.DuplicateOf, f.Published = mail.FileIntended, 0, time.Time{}
 	err := tx.QueryRowContext(ctx, `SELECT id FROM file WHERE rule = ? AND fingerprint = ? AND original = ? AND sha256 = ? AND ordinal = ?
 		AND state IN ('intended', 'published')`, f.Rule, r.Fingerprint, f.Original, f.SHA256, ordinal).Scan(&f.DuplicateOf)
@@ -94,6 +94,9 @@ func decide(ctx context.Context, tx *sql.Tx, r mail.Record, f *mail.File, ordina
 	}
 	if !errors.Is(err, sql.ErrNoRows) {
 		return err
+	}
+	if !f.Found.IsZero() {
+		return find(ctx, tx, f, now)
 	}
 	reserved, rival, err := reservedBy(ctx, tx, f.Dir, f.Name, 0)
 	if err != nil {

@@ -19,11 +19,13 @@ import (
 
 // Journal is an open journal. Its methods may be called from many goroutines.
 type Journal struct {
-	path string
-	id   string
-	now  func() time.Time
-	w    *sql.DB // one connection; nil in a journal that is open for reading
-	r    *sql.DB
+	path    string
+	id      string
+	now     func() time.Time
+	driver  string
+	scripts []string // see migrations
+	w       *sql.DB  // one connection; nil in a journal that is open for reading
+	r       *sql.DB
 
 	mu     sync.Mutex
 	sights map[string]map[string]sight // by mailbox and folder
@@ -93,7 +95,11 @@ func (j *Journal) classed(what string, err error) error {
 		return nil
 	}
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
-		return mail.Errorf(mail.Storage, "%s (%s): %w%s", what, j.path, err, advice(e.Code()))
+		err = fmt.Errorf("%s (%s): %w%s", what, j.path, err, advice(e.Code()))
+		if damaged(e.Code()) {
+			err = unusableError{err}
+		}
+		return storage(err)
 	}
 	if mail.ClassOf(err) == mail.Storage {
 		return fmt.Errorf("%s (%s): %w", what, j.path, err)

@@ -194,41 +194,6 @@ func TestReadOnlyWithoutTheWriter(t *testing.T) {
 	x.open()
 }
 
-func TestMigrate(t *testing.T) {
-	x := polled(t, "1")
-	scripts := append(migrations(), "ALTER TABLE record ADD COLUMN colour TEXT NOT NULL DEFAULT 'red'", "UPDATE record SET colour = 'blue'")
-	copied := x.path + ".before-v4"
-	x.ok(os.WriteFile(copied, []byte("half a copy"), 0o600)) // of a try that was killed
-	x.ok(migrate(t.Context(), x.w, x.path, scripts, x.time))
-	var colour string
-	x.ok(x.w.QueryRowContext(t.Context(), "SELECT colour FROM record").Scan(&colour))
-	equal(t, "colour", colour, "blue")
-	info, err := os.Stat(copied)
-	x.ok(err)
-	equal(t, "what others may do with the copy", info.Mode().Perm()&0o007, os.FileMode(0))
-	old, err := Open(t.Context(), copied, clock)
-	x.ok(err)
-	defer old.Close()
-	rs, err := old.Records(t.Context(), Filter{})
-	x.ok(err)
-	equal(t, "records of the copy", rs, x.all())
-	equal(t, "id of the copy", old.ID(), x.ID())
-	_, err = Open(t.Context(), x.path, clock)
-	wantErr(t, err, "version 4")
-}
-
-func TestFailedMigrationStoresNothing(t *testing.T) {
-	x := polled(t, "1")
-	err := migrate(t.Context(), x.w, x.path, append(migrations(), "ALTER TABLE record ADD COLUMN colour TEXT; SELECT nonsense FROM nowhere"), x.time)
-	wantErr(t, err, "migrate to version 3")
-	version, err := pragma(t.Context(), x.w, "user_version")
-	x.ok(err)
-	equal(t, "version", version, 2)
-	if _, err := x.w.ExecContext(t.Context(), "SELECT colour FROM record"); err == nil {
-		t.Error("half of the migration stayed")
-	}
-}
-
 // A full disk is nobody's fault but the disk's, and the journal works again when there is room.
 func TestFullDisk(t *testing.T) {
 	x := polled(t, "1")

@@ -6,10 +6,7 @@ import (
 	"database/sql"
 	_ "embed"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -27,14 +24,14 @@ var (
 func migrations() []string { return []string{schemaV1, schemaV2} }
 
 // migrate brings the database to the last version, one transaction a version. Before the first change to a
-// journal that holds something it is copied to PATH.before-vN.
+// journal that holds something it is copied: see keepCopy.
 func migrate(ctx context.Context, db *sql.DB, path string, scripts []string, now time.Time) error {
 	version, err := pragma(ctx, db, "user_version")
 	if err != nil {
 		return err
 	}
 	if version > 0 && version < len(scripts) {
-		if err := copyTo(ctx, db, fmt.Sprintf("%s.before-v%d", path, len(scripts))); err != nil {
+		if err := keepCopy(ctx, db, path, len(scripts), now); err != nil {
 			return err
 		}
 	}
@@ -76,39 +73,9 @@ func christen(ctx context.Context, tx *sql.Tx, now time.Time) error {
 	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, "INSERT INTO meta (key, value) VALUES ('id', ?), ('created', ?)",
+	_, err := tx.ExecContext(ctx, "INSERT INTO meta (key, value) VALUES ('id', ?), ('created', ?), ("+newKey+", 'yes')",
 		hex.EncodeToString(id[:]), now.UTC().Format(time.RFC3339))
 	return err
-}
-
-// copyTo writes a consistent, synced copy of the database. A copy that a crash left half made is replaced.
-func copyTo(ctx context.Context, db *sql.DB, target string) error {
-	if err := os.Remove(target); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("copy journal: %w", err)
-	}
-	// SQLite takes an empty file for its target, and keeps its mode; of its own accord it lets every user read it.
-	if err := create(target); err != nil {
-		return fmt.Errorf("copy journal: %w", err)
-	}
-	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", target); err != nil {
-		return fmt.Errorf("copy journal to %s: %w", target, err)
-	}
-	if err := syncPath(target); err != nil {
-		return err
-	}
-	return syncPath(filepath.Dir(target))
-}
-
-func syncPath(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("sync journal: %w", err)
-	}
-	defer f.Close()
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("sync journal: %w", err)
-	}
-	return nil
 }
 
 func pragma(ctx context.Context, db *sql.DB, name string) (int, error) {

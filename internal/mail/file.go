@@ -36,6 +36,7 @@ type File struct {
 	DuplicateOf int64     // file id
 	Received    time.Time // of its message, for superseding
 	Published   time.Time
+	Found       time.Time // in a restored journal: it lies under Name already, written then; zero: it does not. Not stored
 }
 
 // Intent is one message whose files are named in the journal but not yet recorded as saved.
