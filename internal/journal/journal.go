@@ -26,6 +26,7 @@ type Journal struct {
 	scripts []string // see migrations
 	w       *sql.DB  // one connection; nil in a journal that is open for reading
 	r       *sql.DB
+	log     logBound
 
 	mu     sync.Mutex
 	sights map[string]map[string]sight // by mailbox and folder
@@ -86,7 +87,11 @@ func (j *Journal) write(ctx context.Context, what string, f func(*sql.Tx) error)
 	if err := f(tx); err != nil {
 		return j.classed(what, err)
 	}
-	return j.classed(what, tx.Commit())
+	if err := tx.Commit(); err != nil {
+		return j.classed(what, err)
+	}
+	j.log.keep(ctx, j.w, j.path+"-wal")
+	return nil
 }
 
 // classed says what was tried in which file, and marks SQLite's own errors as trouble of our disk, never of a message.
