@@ -14,9 +14,7 @@ import (
 )
 
 // outcomeNames are what --outcome takes.
-var outcomeNames = []mail.Outcome{
-	mail.Pending, mail.Unmatched, mail.NearMiss, mail.Baseline, mail.Paused, mail.Superseded, mail.Saved, mail.Failed, mail.Held, mail.Dismissed,
-}
+var outcomeNames = mail.Outcomes()
 
 func outcomeList() string {
 	var names []string

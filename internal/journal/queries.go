@@ -9,19 +9,6 @@ import (
 	"pricefetch/internal/mail"
 )
 
-// Filter chooses records; zero fields do not restrict.
-type Filter struct {
-	Mailbox  string
-	Outcomes []mail.Outcome // any of them
-	Leftover bool           // saved ones with an attachment left over, beside Outcomes
-	From     string         // part of a sender's address, in any case
-	Rule     string         // with a file of this rule
-	Since    time.Time      // by mail.Record.Age
-	Until    time.Time      // before
-	Before   mail.RecordID  // older records than this one, to turn the page
-	Limit    int
-}
-
 // Step is one line of a record's history.
 type Step struct {
 	At   time.Time
@@ -89,46 +76,6 @@ func (j *Journal) Folders(ctx context.Context, mailbox string) ([]mail.FolderSta
 	return out, j.classed("read folders of "+mailbox, err)
 }
 
-// Records returns the newest records first.
-func (j *Journal) Records(ctx context.Context, f Filter) ([]mail.Record, error) {
-	var w where
-	w.and(f.Mailbox != "", "f.mailbox = ?", f.Mailbox)
-	w.and(f.Rule != "", "EXISTS (SELECT 1 FROM file x WHERE x.record = r.id AND x.rule = ?)", f.Rule)
-	w.and(!f.Since.IsZero(), "r.age >= ?", millis(f.Since))
-	w.and(!f.Until.IsZero(), "r.age < ?", millis(f.Until))
-	w.and(f.Before != 0, "r.id < ?", f.Before)
-	f.outcomes(&w)
-	rows, err := j.r.QueryContext(ctx, selectRecords+w.String()+" ORDER BY r.id DESC", w.args...)
-	if err != nil {
-		return nil, j.classed("read messages", err)
-	}
-	defer rows.Close()
-	var out []mail.Record
-	for rows.Next() && (f.Limit == 0 || len(out) < f.Limit) {
-		r, err := scanRecord(rows)
-		if err != nil {
-			return nil, j.classed("read messages", err)
-		}
-		// Not in SQL: SQLite knows no case outside ASCII.
-		if f.From == "" || strings.Contains(strings.ToLower(strings.Join(r.From, "\n")), strings.ToLower(f.From)) {
-			out = append(out, r)
-		}
-	}
-	return out, j.classed("read messages", rows.Err())
-}
-
-func (f Filter) outcomes(w *where) {
-	var terms []string
-	var args []any
-	for _, o := range f.Outcomes {
-		terms, args = append(terms, "r.outcome = ?"), append(args, o)
-	}
-	if f.Leftover {
-		terms = append(terms, "(r.outcome = 'saved' AND r.leftover = 1)")
-	}
-	w.and(len(terms) > 0, "("+strings.Join(terms, " OR ")+")", args...)
-}
-
 // Record returns one record, or mail.ErrNoRecord.
 func (j *Journal) Record(ctx context.Context, id mail.RecordID) (mail.Record, error) {
 	r, err := record(ctx, j.r, id)
@@ -157,13 +104,34 @@ func (j *Journal) Files(ctx context.Context, f FileFilter) ([]HistoryFile, error
 	w.and(f.Rule != "", "f.rule = ?", f.Rule)
 	w.and(f.State != "", "f.state = ?", f.State)
 	w.and(!f.Since.IsZero(), "f.recorded >= ?", millis(f.Since))
-	query := "SELECT " + fileColumns + ", b.mailbox, b.folder, r.senders, r.subject, f.recorded FROM file f JOIN record r ON r.id = f.record JOIN folder b ON b.id = r.folder" +
-		w.String() + " ORDER BY f.id DESC"
+	from, order := "file f NOT INDEXED CROSS JOIN record r ON r.id = f.record JOIN folder b ON b.id = r.folder", "f.id DESC"
+	switch few, err := j.fewSaved(ctx, f.Mailbox); {
+	case err != nil:
+		return nil, j.classed("read files", err)
+	case few: // not to be looked for among all
+		from = "folder b CROSS JOIN record r INDEXED BY record_outcome ON r.folder = b.id AND r.outcome IN ('pending', 'near_miss', 'paused', 'superseded', 'saved', 'failed', 'held', 'dismissed') CROSS JOIN file f ON f.record = r.id"
+	case f.Rule != "" && f.State == mail.FilePublished: // its index has them in that order
+		w.terms = append(w.terms, "f.state = 'published'") // a parameter does not tell SQLite that the index has them all
+		from = "file f INDEXED BY file_rule CROSS JOIN record r ON r.id = f.record JOIN folder b ON b.id = r.folder"
+		order = "f.published DESC, f.id DESC"
+	}
+	query := "SELECT " + fileColumns + ", b.mailbox, b.folder, r.senders, r.subject, f.recorded FROM " + from + w.String() + " ORDER BY " + order
 	if f.Limit > 0 {
 		query += fmt.Sprintf(" LIMIT %d", f.Limit)
 	}
 	out, err := collect(ctx, j.r, scanHistory, query, w.args...)
 	return out, j.classed("read files", err)
+}
+
+// fewSaved reports whether a mailbox, if one is named, has so few messages with files that these are quickly read.
+func (j *Journal) fewSaved(ctx context.Context, mailbox string) (bool, error) {
+	if mailbox == "" {
+		return false, nil
+	}
+	var n int
+	err := j.r.QueryRowContext(ctx, `SELECT count(*) FROM folder b CROSS JOIN record r INDEXED BY record_outcome ON r.folder = b.id AND r.outcome = 'saved'
+		WHERE b.mailbox = ?`, mailbox).Scan(&n)
+	return n < 2000, err
 }
 
 func scanHistory(s scanner) (h HistoryFile, err error) {
@@ -189,12 +157,22 @@ func (j *Journal) RuleStats(ctx context.Context) ([]RuleStat, error) {
 
 // Counts returns how many records a mailbox has by outcome.
 func (j *Journal) Counts(ctx context.Context, mailbox string) (map[mail.Outcome]int, error) {
+	what := "count messages of " + mailbox
+	folders, err := folderRows(ctx, j.r, mailbox)
+	if err != nil {
+		return nil, j.classed(what, err)
+	}
 	out := make(map[mail.Outcome]int)
-	_, err := collect(ctx, j.r, func(s scanner) (o mail.Outcome, err error) {
-		var n int
-		err = s.Scan(&o, &n)
-		out[o] = n
-		return o, err
-	}, "SELECT r.outcome, count(*) FROM folder f JOIN record r INDEXED BY record_outcome ON r.folder = f.id WHERE f.mailbox = ? GROUP BY r.outcome", mailbox)
-	return out, j.classed("count messages of "+mailbox, err)
+	for _, f := range folders {
+		for _, o := range mail.Outcomes() {
+			var n int
+			if err := j.r.QueryRowContext(ctx, "SELECT count(*) FROM record INDEXED BY record_outcome WHERE folder = ? AND outcome = ?", f.id, o).Scan(&n); err != nil {
+				return nil, j.classed(what, err)
+			}
+			if n > 0 {
+				out[o] += n
+			}
+		}
+	}
+	return out, nil
 }

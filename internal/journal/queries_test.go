@@ -63,12 +63,15 @@ func TestHistory(t *testing.T) {
 		f    FileFilter
 		want string
 	}{
-		"all":       {FileFilter{}, "c.xls a.xls b.xls a.xls"},
-		"limit":     {FileFilter{Limit: 1}, "c.xls"},
-		"mailbox":   {FileFilter{Mailbox: box}, "b.xls a.xls"},
-		"rule":      {FileFilter{Rule: "kama"}, "c.xls"},
-		"published": {FileFilter{State: mail.FilePublished}, "c.xls b.xls a.xls"},
-		"since":     {FileFilter{Since: x.time}, "c.xls a.xls"},
+		"all":               {FileFilter{}, "c.xls a.xls b.xls a.xls"},
+		"limit":             {FileFilter{Limit: 1}, "c.xls"},
+		"mailbox":           {FileFilter{Mailbox: box}, "b.xls a.xls"},
+		"rule":              {FileFilter{Rule: "kama"}, "c.xls"},
+		"published":         {FileFilter{State: mail.FilePublished}, "c.xls b.xls a.xls"},
+		"since":             {FileFilter{Since: x.time}, "c.xls a.xls"},
+		"newest of a rule":  {FileFilter{State: mail.FilePublished, Rule: "autoparts", Limit: 1}, "b.xls"},
+		"rule of a mailbox": {FileFilter{State: mail.FilePublished, Rule: "autoparts", Mailbox: "other"}, ""},
+		"no such mailbox":   {FileFilter{Mailbox: "none"}, ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

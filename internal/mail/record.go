@@ -21,6 +21,11 @@ const (
 	Dismissed  Outcome = "dismissed"
 )
 
+// Outcomes are all that there are.
+func Outcomes() []Outcome {
+	return []Outcome{Pending, Unmatched, NearMiss, Baseline, Paused, Superseded, Saved, Failed, Held, Dismissed}
+}
+
 // Deletion is how far a message's deletion on the server has come.
 type Deletion string
 
