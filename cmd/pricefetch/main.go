@@ -71,7 +71,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.runCommand(), a.onceCommand(), a.checkCommand(), a.planCommand(), a.explainCommand(), a.statusCommand(),
 		a.historyCommand(), a.messagesCommand(), a.showCommand(), a.pollCommand(), a.approveCommand(), a.retryCommand(),
-		a.dismissCommand(), a.rescanCommand(), a.reloadCommand(), a.schemaCommand(), a.versionCommand(),
+		a.dismissCommand(), a.rescanCommand(), a.reloadCommand(), a.backupCommand(), a.schemaCommand(), a.versionCommand(),
 	)
 	for _, c := range root.Commands() {
 		check := c.Args
