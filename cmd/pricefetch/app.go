@@ -160,7 +160,7 @@ func (a *app) ask(ctx context.Context, req daemon.Request) error {
 	case answer.Fault:
 		return usageError{errors.New(answer.Error)}
 	default:
-		return partError{strings.TrimSpace(answer.Error)}
+		return partError{text: strings.TrimSpace(answer.Error)}
 	}
 }
 

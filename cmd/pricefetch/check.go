@@ -94,7 +94,7 @@ func (a *app) check(ctx context.Context, c *config.Config, connect, secrets bool
 		}
 	}
 	if bad > 0 {
-		return partError{fmt.Sprintf("check found %s", plural(bad, "fault"))}
+		return partError{text: fmt.Sprintf("check found %s", plural(bad, "fault"))}
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func (a *app) explainFiles(cmd *cobra.Command, c *config.Config, mailbox string,
 		return err
 	}
 	if failed > 0 {
-		return partError{plural(failed, "file") + " could not be read to the end"}
+		return partError{text: plural(failed, "file") + " could not be read to the end"}
 	}
 	return nil
 }

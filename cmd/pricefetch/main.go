@@ -18,6 +18,7 @@ import (
 
 	"pricefetch/internal/config"
 	"pricefetch/internal/daemon"
+	"pricefetch/internal/journal"
 )
 
 // Exit statuses.
@@ -26,6 +27,7 @@ const (
 	exitFailed = 1 // a mailbox or message failed
 	exitFault  = 2 // the configuration or the command line is wrong
 	exitLocked = 3 // another daemon holds state_dir
+	exitBroken = 4 // the journal is damaged, or of another or a newer program
 )
 
 func main() {
@@ -91,14 +93,21 @@ type usageError struct{ error }
 func (e usageError) Unwrap() error { return e.error }
 
 // partError says that a command did its work and something of it failed.
-type partError struct{ text string }
+type partError struct {
+	text  string
+	cause error // told already; may be nil
+}
 
 func (e partError) Error() string { return e.text }
+func (e partError) Unwrap() error { return e.cause }
 
 // status is the exit status of an error.
 func status(err error) int {
 	if errors.Is(err, daemon.ErrLocked) {
 		return exitLocked
+	}
+	if errors.Is(err, journal.ErrUnusable) {
+		return exitBroken
 	}
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitFault

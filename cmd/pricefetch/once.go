@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"pricefetch/internal/daemon"
+	"pricefetch/internal/journal"
 	"pricefetch/internal/mail"
 	"pricefetch/internal/poll"
 )
@@ -56,12 +57,16 @@ type passRow struct {
 // outcomes prints one row a mailbox, and below what a person should know.
 func (a *app) outcomes(outcomes []daemon.Outcome) error {
 	rows, table, failed, stopped := []passRow{}, [][]string{}, 0, 0
+	var cause error
 	for _, o := range outcomes {
 		row := passRow{Report: o.Report, Plan: o.Plan, DryRun: o.DryRun}
 		state := "ok"
 		switch {
 		case o.Err != nil:
 			failed++
+			if errors.Is(o.Err, journal.ErrUnusable) {
+				cause = o.Err
+			}
 			row.Error, row.Class = o.Err.Error(), mail.ClassOf(o.Err).String()
 			state = "FAILED (" + row.Class + ")"
 		case o.Report.Stopped:
@@ -92,9 +97,9 @@ func (a *app) outcomes(outcomes []daemon.Outcome) error {
 	}
 	switch {
 	case failed > 0:
-		return partError{fmt.Sprintf("%s of %d failed", mailboxes(failed), len(rows))}
+		return partError{fmt.Sprintf("%s of %d failed", mailboxes(failed), len(rows)), cause}
 	case stopped > 0:
-		return partError{fmt.Sprintf("stopped: %s of %d not polled to the end", mailboxes(stopped), len(rows))}
+		return partError{text: fmt.Sprintf("stopped: %s of %d not polled to the end", mailboxes(stopped), len(rows))}
 	}
 	return nil
 }

@@ -154,11 +154,11 @@ func TestOutcomes(t *testing.T) {
 
 func TestExitStatus(t *testing.T) {
 	for err, want := range map[error]int{
-		usageError{errors.New("x")}:                    exitFault,
-		fmt.Errorf("lock: %w", daemon.ErrLocked):       exitLocked,
-		errors.Join(errors.New("x"), daemon.ErrLocked): exitLocked,
-		partError{"x"}:   exitFailed,
-		context.Canceled: exitFailed,
+		usageError{errors.New("x")}:                       exitFault,
+		fmt.Errorf("lock: %w", daemon.ErrLocked):          exitLocked,
+		errors.Join(errors.New("x"), daemon.ErrLocked):    exitLocked,
+		partError{text: "x"}:                              exitFailed,
+		context.Canceled:                                  exitFailed,
 		fmt.Errorf("a: %w", usageError{errors.New("no")}): exitFault,
 	} {
 		if got := status(err); got != want {

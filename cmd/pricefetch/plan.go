@@ -73,7 +73,7 @@ func (a *app) plan(ctx context.Context, c *config.Config, names []string) error 
 		err = a.printPlans(out)
 	}
 	if err == nil && failed > 0 {
-		err = partError{mailboxes(failed) + " failed"}
+		err = partError{text: mailboxes(failed) + " failed"}
 	}
 	return err
 }

@@ -73,6 +73,8 @@ type Daemon struct {
 	last    map[string]Outcome     // of each mailbox's last pass in this process
 	used    map[string][32]byte    // hash of the secret that each mailbox last logged in with
 	refused map[string][32]byte    // likewise, of mailboxes whose server refused it
+	broken  error                  // why the journal cannot be used any more: no pass begins
+	halt    func()                 // stops the daemon as a first signal does; nil where nothing runs on
 }
 
 // Open locks state_dir, opens the journal, finishes what a crash interrupted and sweeps what nobody will publish. A

@@ -2,10 +2,12 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"pricefetch/internal/config"
+	"pricefetch/internal/journal"
 	"pricefetch/internal/mail"
 	"pricefetch/internal/poll"
 )
@@ -35,6 +37,9 @@ func (d *Daemon) poll(ctx context.Context, name string) Outcome {
 		out.Report.Stopped = true
 		return out
 	}
+	if out.Err = d.unusable(); out.Err != nil {
+		return out
+	}
 	defer d.tidy()
 	d.passes.RLock()
 	defer d.passes.RUnlock()
@@ -56,6 +61,7 @@ func (d *Daemon) poll(ctx context.Context, name string) Outcome {
 		out.Report, out.Err = p.Run(ctx)
 	}
 	d.noteSecret(m, out.Err)
+	d.noteJournal(out.Err)
 	d.mu.Lock()
 	d.last[name] = out
 	d.mu.Unlock()
@@ -65,6 +71,34 @@ func (d *Daemon) poll(ctx context.Context, name string) Outcome {
 // passLimit is the error of a pass that took too long.
 func passLimit(limit time.Duration) error {
 	return fmt.Errorf("the pass took longer than limits.pass, %v; the next one goes on: %w", limit, context.DeadlineExceeded)
+}
+
+// noteJournal stops everything when a pass finds the journal damaged: it is every mailbox's, and what it no longer says
+// can neither be fetched nor deleted safely. It is said once.
+func (d *Daemon) noteJournal(err error) {
+	if !errors.Is(err, journal.ErrUnusable) {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.broken != nil {
+		return
+	}
+	d.broken = err
+	d.log.Error("the journal cannot be used any more: nothing is fetched or deleted until a person has acted", "error", err)
+	if d.halt != nil {
+		d.halt()
+	}
+}
+
+// unusable is the error of a pass that does not begin because an earlier one found the journal damaged.
+func (d *Daemon) unusable() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.broken == nil {
+		return nil
+	}
+	return mail.Errorf(mail.Storage, "not polled: %w", d.broken)
 }
 
 // limited is poll within the limits of sessions and per_host, where no scheduler keeps them.

@@ -29,6 +29,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	soft, stop := context.WithCancel(ctx)
 	defer stop()
 	d.hard = hard
+	d.mu.Lock()
+	d.halt = stop
+	d.mu.Unlock()
 	listener, err := listen(d.config.StateDir)
 	if err != nil {
 		return err
@@ -51,7 +54,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	stop()
 	side.Wait()
 	d.log.Info("stopped")
-	return err
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return errors.Join(err, d.broken)
 }
 
 // ready tells systemd what is running.
