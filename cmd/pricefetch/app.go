@@ -175,7 +175,18 @@ func (a *app) act(ctx context.Context, c *config.Config, req daemon.Request) (da
 	if err != nil {
 		return daemon.Answer{}, err
 	}
+	a.notices(d)
 	return d.Act(ctx, req), d.Close()
+}
+
+// notices prints what an operator has to know of the journal, where the log does not tell.
+func (a *app) notices(d *daemon.Daemon) {
+	if a.logAsked() {
+		return
+	}
+	for _, text := range d.Notices() {
+		fmt.Fprintln(a.err, "warning:", printable(text))
+	}
 }
 
 // quiet is the log of a command whose answer says everything: nothing, unless a level was asked for.

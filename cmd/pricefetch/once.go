@@ -35,6 +35,7 @@ func (a *app) onceCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			a.notices(d)
 			outcomes, err := d.Once(cmd.Context(), args, bar.update)
 			bar.finish()
 			if err := errors.Join(err, d.Close()); err != nil {

@@ -102,7 +102,11 @@ func opener(m config.Mailbox, so mailbox.Options, o Options) func(context.Contex
 }
 
 // pass builds the pass of one mailbox from the running configuration.
-func (d *Daemon) pass(name string) (*poll.Pass, config.Mailbox, error) {
+func (d *Daemon) pass(ctx context.Context, name string) (*poll.Pass, config.Mailbox, error) {
+	finder, err := d.finder(ctx)
+	if err != nil {
+		return nil, config.Mailbox{}, err
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	m, ok := find(d.config, name)
@@ -113,7 +117,7 @@ func (d *Daemon) pass(name string) (*poll.Pass, config.Mailbox, error) {
 	so := SessionOptions(d.config, m, m.DryRun)
 	so.Password, so.Hidden = d.password(m), &d.hidden
 	p.Open = opener(m, so, d.options)
-	p.Journal, p.Import, p.Held = d.journal, d.importd, d.held
+	p.Journal, p.Import, p.Held, p.Finder = d.journal, d.importd, d.held, finder
 	p.OpenKept = func(rec mail.Record) poll.Fetcher {
 		return mailbox.Kept(rec.Ref, func() (io.ReadCloser, error) { return d.held.Open(rec.Kept) })
 	}

@@ -60,6 +60,7 @@ type Daemon struct {
 	hard     context.Context // ends: passes end at once
 	progress func(poll.Progress)
 	hidden   mailbox.Hidden // the secrets of every login of this process: no server's words may show one of them
+	notices  []string       // of arrive, for the commands whose log is silent
 
 	passes   sync.RWMutex // read-locked while a pass runs: a sweep of held/ waits for none to
 	changing sync.Mutex   // one change of the configuration, or of the import directory, at a time
@@ -123,6 +124,9 @@ func (d *Daemon) open(ctx context.Context, c *config.Config) error {
 	}
 	for _, note := range exposed(c.StateDir) {
 		d.log.Warn(note)
+	}
+	if err := d.arrive(ctx); err != nil {
+		return err
 	}
 	return d.recover(ctx)
 }

@@ -44,7 +44,7 @@ func (d *Daemon) poll(ctx context.Context, name string) Outcome {
 	d.passes.RLock()
 	defer d.passes.RUnlock()
 	limits := d.current().Limits
-	p, m, err := d.pass(name)
+	p, m, err := d.pass(ctx, name)
 	if err == nil {
 		err = d.inherit(ctx, m)
 	}

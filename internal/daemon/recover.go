@@ -13,6 +13,9 @@ func (d *Daemon) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := d.reportMissing(ctx); err != nil {
+		return err
+	}
 	if err := d.importd.Ready(ctx); err != nil {
 		d.log.Error("import directory is not ready; nothing is fetched or deleted until it is", "error", err)
 		return d.sweepHeld(ctx)
@@ -45,14 +48,11 @@ func (d *Daemon) sweep(ctx context.Context) error {
 	return nil
 }
 
-// sweepHeld removes raw messages that no record refers to any more, and notes those that are missing. No pass may be
-// running: one may have kept a message that the journal is told of a moment later.
+// sweepHeld removes raw messages that no record refers to any more. No pass may be running: one may have kept a message
+// that the journal is told of a moment later.
 func (d *Daemon) sweepHeld(ctx context.Context) error {
 	names, err := d.journal.Kept(ctx)
 	if err != nil {
-		return err
-	}
-	if err := d.noteMissing(ctx, d.held.Missing(names)); err != nil {
 		return err
 	}
 	if d.held.Size() == 0 {
@@ -72,17 +72,17 @@ func (d *Daemon) sweepHeld(ctx context.Context) error {
 	return nil
 }
 
-// noteMissing tells the journal of raw messages that somebody removed.
-func (d *Daemon) noteMissing(ctx context.Context, names []string) error {
-	if len(names) == 0 {
-		return nil
+// reportMissing tells of raw messages that somebody removed. The journal goes on naming them: they may be put back.
+func (d *Daemon) reportMissing(ctx context.Context) error {
+	names, err := d.journal.Kept(ctx)
+	if err != nil {
+		return err
 	}
-	lost, err := d.journal.Unkept(ctx, names)
-	for _, rec := range lost {
-		d.log.Error("a raw message that waits for a person is missing below held/", "mailbox", rec.Mailbox, "message", rec.ID,
-			"on_server", rec.Listed, "outcome", string(rec.Outcome))
+	for _, name := range d.held.Missing(names) {
+		d.log.Error("a raw message that the journal names is missing; put it back, or the server's copy is read instead, if there is one",
+			"file", "held/"+name)
 	}
-	return err
+	return nil
 }
 
 // tidy sweeps held/ if no pass is running; otherwise the one that ends last does.

@@ -90,27 +90,6 @@ func TestApproveClockSetsRight(t *testing.T) {
 	}
 }
 
-// A raw message that is missing is forgotten; one that was to be tried again from it alone is held.
-func TestUnkept(t *testing.T) {
-	x := polled(t, "1", "2", "3")
-	for id, name := range map[mail.RecordID]string{1: "1-a.eml", 2: "2-b.eml", 3: "3-c.eml"} {
-		x.ok(x.Hold(t.Context(), id, "test", name, x.time))
-	}
-	x.sort(listing("1", "3"))
-	_, err := x.Retry(t.Context(), 2, x.time)
-	x.ok(err)
-	list, err := x.Unkept(t.Context(), []string{"1-a.eml", "2-b.eml", "nobody.eml"})
-	x.ok(err)
-	equal(t, "records", len(list), 2)
-	if r := x.by("2"); r.Kept != "" || r.Outcome != mail.Held || !strings.Contains(r.Reason, "held/2-b.eml is missing, and the server no longer has it") {
-		t.Errorf("unlisted: %+v", r)
-	}
-	if r := x.by("1"); r.Kept != "" || r.Outcome != mail.Held || r.Reason != "test" {
-		t.Errorf("listed: %+v", r)
-	}
-	equal(t, "the third", x.by("3").Kept, "3-c.eml")
-}
-
 // reach brings message 1 to an outcome.
 func reach(x *fixture, o mail.Outcome, leftover bool) {
 	switch o {

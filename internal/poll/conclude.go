@@ -141,6 +141,35 @@ func (r *run) keepRaw(ctx context.Context, held []mail.Record) error {
 	return nil
 }
 
+// readable finds the messages whose raw form was kept and is no longer there, as after a restore of the journal alone:
+// they are read from the server, or held if it does not have them.
+func (r *run) readable(ctx context.Context, work []mail.Record) ([]mail.Record, error) {
+	var left []mail.Record
+	for _, rec := range work {
+		if rec.Kept == "" || r.Held.Has(rec.Kept) {
+			left = append(left, rec)
+			continue
+		}
+		if _, shown := r.wire[placeOf(rec.Ref)]; rec.Listed && r.transactional() && !shown {
+			continue // its number in this session is not known: a later one shows it
+		}
+		if rec.Listed {
+			r.Log.Warn("the raw message that was kept is missing; the server's copy is read instead", "message", rec.ID, "file", "held/"+rec.Kept)
+			rec.Kept = ""
+			left = append(left, rec)
+			continue
+		}
+		why := fmt.Sprintf("the server no longer has it and its raw message held/%s is missing: put that file back, then pricefetch retry %d; or pricefetch dismiss %[2]d",
+			rec.Kept, rec.ID)
+		if err := r.Journal.Hold(ctx, rec.ID, why, "", r.Now()); err != nil {
+			return nil, err
+		}
+		r.report.Held++
+		r.Log.Error("message held", "message", rec.ID, "reason", why)
+	}
+	return left, nil
+}
+
 // rawKeeper is the handler that wants the raw message itself.
 type rawKeeper struct {
 	ctx  context.Context

@@ -24,8 +24,11 @@ func (r *run) fetch(ctx context.Context) error {
 		}
 		wanted = append(wanted, work...)
 	}
-	wanted, err := r.match(ctx, wanted)
+	wanted, err := r.readable(ctx, wanted)
 	if err != nil {
+		return err
+	}
+	if wanted, err = r.match(ctx, wanted); err != nil {
 		return err
 	}
 	r.report.Wanted += len(wanted)

@@ -31,6 +31,7 @@ type Pass struct {
 	Journal     Journal
 	Import      Import
 	Held        Held
+	Finder      Finder // nil, unless the journal was restored from a backup
 
 	Now      func() time.Time
 	Log      *slog.Logger
@@ -147,7 +148,7 @@ func (r *run) account(ctx context.Context) error {
 			return err
 		}
 		for _, rec := range records {
-			safe := rec.Outcome == mail.Saved || rec.Outcome == mail.Unmatched || rec.Outcome == mail.Held && rec.Kept != ""
+			safe := rec.Outcome == mail.Saved || rec.Outcome == mail.Unmatched || rec.Outcome == mail.Held && rec.Kept != "" && r.Held.Has(rec.Kept)
 			if whole[r.ref(rec)] && !safe {
 				r.unsaved[rec.ID] = true
 			}

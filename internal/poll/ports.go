@@ -145,4 +145,15 @@ type Held interface {
 	Keep(ctx context.Context, id mail.RecordID, r io.Reader) (string, error)
 	// Room tells whether another message of that size could be kept.
 	Room(size int64) bool
+	// Has tells whether a message is kept under that name.
+	Has(name string) bool
+}
+
+// Finder recognises what a lost journal has published, in the journal that was restored from a backup in its place.
+type Finder interface {
+	// May tells whether the lost journal may have saved the message.
+	May(rec mail.Record) bool
+	// Find returns the name, and the time of writing, of a file that the lost journal published of this message under a
+	// name that it would get now, other than those taken; "" if none lies there.
+	Find(ctx context.Context, rec mail.Record, f mail.File, taken func(name string) bool) (string, time.Time, error)
 }

@@ -41,6 +41,7 @@ func (r *run) publish(ctx context.Context, it *item, j mail.Judgement) (mail.Out
 	if err != nil {
 		return "", err
 	}
+	r.warnTwice(it.rec, files)
 	return r.complete(ctx, it.rec.ID, files, j)
 }
 
@@ -52,14 +53,13 @@ func (r *run) intend(ctx context.Context, it *item, j mail.Judgement) ([]mail.Fi
 		mine := names{}
 		for i := range files {
 			f := &files[i]
-			name, err := r.Import.Free(f.Dir, f.Original, f.Replace, func(name string) bool {
+			err := r.name(ctx, it.rec, f, func(name string) bool {
 				return mine.has(f.Dir, name) || !f.Replace && taken.has(f.Dir, name)
 			})
 			if err != nil {
 				return nil, r.obstacle(ctx, err)
 			}
-			f.Name = name
-			mine.add(f.Dir, name)
+			mine.add(f.Dir, f.Name)
 		}
 		out, err := r.Journal.Intend(ctx, it.rec.ID, files, j, r.Now())
 		if !errors.Is(err, mail.ErrNameTaken) {
@@ -78,6 +78,30 @@ func (r *run) intend(ctx context.Context, it *item, j mail.Judgement) ([]mail.Fi
 		}
 	}
 	return nil, mail.Errorf(mail.Temporary, "choose names for message %d: %w", it.rec.ID, mail.ErrNameTaken)
+}
+
+// name gives a file its final name: that of the same file where a lost journal has published it, else a free one.
+func (r *run) name(ctx context.Context, rec mail.Record, f *mail.File, taken func(name string) bool) (err error) {
+	if r.Finder != nil && r.Finder.May(rec) {
+		if f.Name, f.Found, err = r.Finder.Find(ctx, rec, *f, taken); err != nil || f.Name != "" {
+			return err
+		}
+	}
+	f.Name, err = r.Import.Free(f.Dir, f.Original, f.Replace, taken)
+	return err
+}
+
+// warnTwice names the files that a lost journal may have saved and the importer taken: nobody can tell.
+func (r *run) warnTwice(rec mail.Record, files []mail.File) {
+	if r.Finder == nil || !r.Finder.May(rec) {
+		return
+	}
+	for _, f := range files {
+		if f.State == mail.FileIntended {
+			r.Log.Warn("the journal that was lost may have saved this file; if it did, it is imported a second time now",
+				"message", rec.ID, "rule", f.Rule, "file", f.Original, "received", rec.Received)
+		}
+	}
 }
 
 // names is a set of names by directory.
@@ -166,7 +190,7 @@ func (r *run) abandon(ctx context.Context, id mail.RecordID, files []mail.File, 
 // swept at the next start.
 func (r *run) tidy(files []mail.File) {
 	for _, f := range files {
-		if f.State == mail.FilePublished {
+		if f.State == mail.FilePublished && f.Found.IsZero() {
 			continue
 		}
 		if err := r.Import.Discard(f.Staged.Name); err != nil {

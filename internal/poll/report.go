@@ -31,6 +31,10 @@ type Report struct {
 func (r *Report) add(f mail.File) {
 	switch f.State {
 	case mail.FilePublished:
+		if !f.Found.IsZero() {
+			r.Repeated++
+			return
+		}
 		r.Files = append(r.Files, f)
 	case mail.FileDuplicate, mail.FileSuperseded:
 		r.Repeated++
@@ -42,6 +46,10 @@ func (r *run) logFile(id mail.RecordID, f mail.File) {
 	name := strings.TrimPrefix(f.Dir+"/"+f.Name, "/")
 	switch f.State {
 	case mail.FilePublished:
+		if !f.Found.IsZero() {
+			r.Log.Info("not saved again: the journal that was lost had saved it", "message", id, "rule", f.Rule, "file", name)
+			return
+		}
 		r.Log.Info("saved", "message", id, "rule", f.Rule, "file", name, "bytes", f.Size)
 	case mail.FileDuplicate:
 		r.Log.Info("not saved again: this file went out before", "message", id, "rule", f.Rule, "file", f.Original)
