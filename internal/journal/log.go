@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -21,29 +22,27 @@ const (
 
 // logBound keeps the write-ahead log from growing without end. The zero value keeps it within logLimit.
 type logBound struct {
-	limit int64        // bytes; 0: logLimit
-	rest  atomic.Int64 // transactions until the readers are waited for again
+	limit    int64         // bytes; 0: logLimit
+	patience time.Duration // 0: logPatience
+	rest     atomic.Int64  // transactions until the readers are waited for again
 }
 
 // keep looks at the log after a transaction. When it has become too large, new readers are kept out of it until the old
 // ones have left. One that does not leave is waited for again after a while. It has no error: what was recorded is safe
 // in the log.
 func (b *logBound) keep(ctx context.Context, w *sql.DB, path string) {
-	limit := b.limit
-	if limit == 0 {
-		limit = logLimit
-	}
+	limit, patience := cmp.Or(b.limit, logLimit), cmp.Or(b.patience, logPatience)
 	info, err := os.Stat(path)
 	if err != nil || info.Size() < limit || b.rest.Add(-1) > 0 {
 		return
 	}
-	if foldLog(context.WithoutCancel(ctx), w) != nil {
+	if foldLog(context.WithoutCancel(ctx), w, patience) != nil {
 		b.rest.Store(logRest)
 	}
 }
 
-// foldLog folds the whole log into the journal and empties it.
-func foldLog(ctx context.Context, w *sql.DB) (err error) {
+// foldLog folds the whole log into the journal and empties it, waiting for its readers.
+func foldLog(ctx context.Context, w *sql.DB, patience time.Duration) (err error) {
 	conn, err := w.Conn(ctx)
 	if err != nil {
 		return err
@@ -53,7 +52,7 @@ func foldLog(ctx context.Context, w *sql.DB) (err error) {
 		_, err := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d", d.Milliseconds()))
 		return err
 	}
-	if err := wait(logPatience); err != nil {
+	if err := wait(patience); err != nil {
 		return err
 	}
 	defer func() {

@@ -87,6 +87,9 @@ func listening(t *testing.T) (*fixture, *listener) {
 var small = []string{"SCAN mailbox USING INDEX sqlite_autoindex_mailbox_1", "SCAN mailbox", "SCAN intent", "SCAN batch", "SCAN CONSTANT ROW", "SCAN record USING INDEX record_kept", "SCAN file USING INDEX file_staged",
 	"SCAN file USING COVERING INDEX file_staged"}
 
+// rare begins statements that only the end of a reset of the ids needs: it reads each folder once, see twinsIn.
+const rare = "SELECT id, fingerprint, size FROM record WHERE folder = ?"
+
 // growing matches a step of a plan that reads what grows with the records: a table or index from end to end, or every
 // record of a folder.
 var growing = regexp.MustCompile(`^SCAN [a-z]|INDEX (record_outcome|sqlite_autoindex_record_1) \(folder=\?( AND scope=\?)?\)|AUTOMATIC`)
@@ -141,7 +144,7 @@ func TestNoPassReadsAllRecords(t *testing.T) {
 	if len(heard) < 60 {
 		t.Errorf("only %d statements were heard", len(heard))
 	}
-	for _, query := range heard {
+	for _, query := range slices.DeleteFunc(heard, func(query string) bool { return strings.HasPrefix(query, rare) }) {
 		for _, step := range faults(t, x.r, query) {
 			t.Errorf("%s\nin: %s", step, query)
 		}
