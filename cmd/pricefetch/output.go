@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"pricefetch/internal/mail"
 )
@@ -67,16 +68,17 @@ func (a *app) table(none string, head []string, rows [][]string) error {
 	return w.Flush()
 }
 
-// printable keeps mail's own text from moving the cursor or turning the writing direction of a terminal.
+// printable keeps mail's own text from moving the cursor of a terminal, from turning its writing direction, and from
+// hiding what it is: two names that look alike are alike.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
-		case r < ' ', r == 0x7f, r >= 0x80 && r < 0xa0:
-			return ' '
-		case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0x200e, r == 0x200f:
+		case unicode.IsPrint(r):
+			return r
+		case unicode.Is(unicode.Cf, r): // bidi and zero width characters
 			return -1
 		}
-		return r
+		return ' '
 	}, s)
 }
 

@@ -77,7 +77,7 @@ func limitKeys() table[Limits] {
 			func(l *Limits) *int64 { return &l.MessageSize }),
 		one("min_free", "With less free space in import_dir or state_dir nothing is fetched and nothing deleted.", size(0, true),
 			func(l *Limits) *int64 { return &l.MinFree }),
-		one("messages", "A folder or maildrop with more messages than this is not read; each one takes some 300 bytes of memory in a pass.",
+		one("messages", "A folder or maildrop with more messages than this is not read; each new one takes some 3 KB of memory in its first pass.",
 			count(100, 10_000_000), func(l *Limits) *int { return &l.Messages }),
 		one("held", "What the raw messages that wait for a person may take under state_dir/held.", size(1_000_000, false),
 			func(l *Limits) *int64 { return &l.Held }),

@@ -59,7 +59,7 @@ func SessionOptions(c *config.Config, m config.Mailbox, readOnly bool) mailbox.O
 		Protocol: m.Protocol, Host: m.Host, Port: m.Port, TLS: m.TLS, CAFile: m.CAFile, Fingerprint: m.Fingerprint,
 		Insecure: m.Insecure, Username: m.Username, Password: m.Secret.Read, Folders: m.Folders,
 		Delete: m.Retention.IMAPDelete, DeleteFolder: m.Retention.IMAPDeleteFolder, ReadOnly: readOnly,
-		Timeout: c.Limits.Timeout, MaxListed: c.Limits.Messages,
+		Timeout: c.Limits.Timeout, MaxListed: c.Limits.Messages, MaxMessage: 2*c.Limits.MessageSize + 1<<20,
 	}
 }
 

@@ -85,6 +85,13 @@ type Handler interface {
 	Done(ref Ref, err error) error
 }
 
+// Sizer is a Handler that knows how long the server said that a message is. A message that turns out much longer, beyond
+// every bound that is set, is given up: it may never end.
+type Sizer interface {
+	// Listed returns the octets that the listing gave for a message; -1 where they are not known.
+	Listed(ref Ref) int64
+}
+
 // Doomed is a message to be deleted, with what must be verified first in the session that deletes it.
 type Doomed struct {
 	Ref         Ref

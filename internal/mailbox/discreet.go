@@ -63,6 +63,14 @@ func (h discreetHandler) Done(ref mail.Ref, err error) error {
 	return h.Handler.Done(ref, h.hidden.Error(err))
 }
 
+// Listed is what the handler knows, if it does.
+func (h discreetHandler) Listed(ref mail.Ref) int64 {
+	if s, ok := h.Handler.(mail.Sizer); ok {
+		return s.Listed(ref)
+	}
+	return -1
+}
+
 // discreetReader changes nothing but errors.
 type discreetReader struct {
 	io.Reader

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"pricefetch/internal/mail"
+	"pricefetch/internal/mailtest"
 )
 
 // hostileMemory is what the process may take at most while it is attacked, in bytes.
@@ -111,15 +112,12 @@ func (c hostileCase) run(t *testing.T, protocol string) (r hostileResult) {
 			client, server := net.Pipe()
 			go func() {
 				defer server.Close()
-				in := bufio.NewReader(server)
-				switch {
-				case c.serve != nil:
-					c.serve(server, in)
-				case protocol == ProtocolPOP3:
-					c.servePOP3(server, in)
-				default:
-					c.serveIMAP(server, in)
+				if c.serve != nil {
+					c.serve(server, bufio.NewReader(server))
+					return
 				}
+				mails := mailtest.Streamed{c.mail, func(w io.Writer) { _, _ = io.WriteString(w, sound) }}
+				mails.Serve(server, protocol)
 			}()
 			return client, nil
 		},
@@ -200,132 +198,6 @@ func (h *hostileHandler) Done(_ mail.Ref, err error) error {
 // sound is the message behind the hostile one.
 const sound = "From: price@a.ru\r\nMessage-ID: <2@a.ru>\r\nDate: Mon, 5 Jan 2026 10:00:00 +0300\r\n" +
 	"Content-Type: text/csv; name=price.csv\r\n\r\na;1\r\n"
-
-// counted is how many octets the message has.
-func (c hostileCase) counted() int64 {
-	var n counter
-	w := bufio.NewWriterSize(&n, 1<<16)
-	c.mail(w)
-	_ = w.Flush()
-	return int64(n)
-}
-
-type counter int64
-
-func (n *counter) Write(p []byte) (int, error) { *n += counter(len(p)); return len(p), nil }
-
-// servePOP3 is a server with two messages: the hostile one and a sound one.
-func (c hostileCase) servePOP3(conn net.Conn, in *bufio.Reader) {
-	fmt.Fprint(conn, "+OK ready\r\n")
-	size := c.counted()
-	w := bufio.NewWriterSize(conn, 1<<16)
-	for {
-		line, err := in.ReadString('\n')
-		if err != nil {
-			return
-		}
-		switch words := strings.Fields(line); words[0] {
-		case "CAPA":
-			fmt.Fprint(w, "+OK\r\nUSER\r\nUIDL\r\nTOP\r\n.\r\n")
-		case "STAT":
-			fmt.Fprintf(w, "+OK 2 %d\r\n", size+int64(len(sound)))
-		case "UIDL":
-			fmt.Fprint(w, "+OK\r\n1 a\r\n2 b\r\n.\r\n")
-		case "LIST":
-			fmt.Fprintf(w, "+OK\r\n1 %d\r\n2 %d\r\n.\r\n", size, len(sound))
-		case "RETR", "TOP":
-			fmt.Fprint(w, "+OK\r\n")
-			stuffed := &stuffing{w: w, bol: true, head: words[0] == "TOP"}
-			if words[1] == "1" {
-				c.mail(stuffed)
-			} else {
-				fmt.Fprint(stuffed, sound)
-			}
-			if stuffed.last != '\n' {
-				fmt.Fprint(w, "\r\n")
-			}
-			fmt.Fprint(w, ".\r\n")
-		default:
-			fmt.Fprint(w, "+OK\r\n")
-		}
-		if w.Flush() != nil {
-			return
-		}
-	}
-}
-
-// stuffing doubles the dots at the beginning of lines (RFC 1939 section 3) and, for TOP, stops behind the header.
-type stuffing struct {
-	w     *bufio.Writer
-	bol   bool
-	head  bool
-	ended bool
-	blank bool // the line so far has nothing but its end
-	last  byte
-}
-
-func (s *stuffing) Write(p []byte) (int, error) {
-	n := len(p)
-	for len(p) > 0 && !s.ended {
-		if s.bol && p[0] == '.' {
-			_ = s.w.WriteByte('.')
-		}
-		i := bytes.IndexByte(p, '\n') + 1
-		if i == 0 {
-			i = len(p)
-		}
-		line := p[:i]
-		empty := (s.bol || s.blank) && len(bytes.Trim(line, "\r\n")) == 0
-		_, _ = s.w.Write(line)
-		s.last = line[i-1]
-		s.bol = s.last == '\n'
-		s.ended = s.head && s.bol && empty
-		s.blank = !s.bol && empty
-		p = p[i:]
-	}
-	return n, nil
-}
-
-// serveIMAP is the same over IMAP.
-func (c hostileCase) serveIMAP(conn net.Conn, in *bufio.Reader) {
-	fmt.Fprint(conn, "* OK [CAPABILITY IMAP4rev1] ready\r\n")
-	size := c.counted()
-	w := bufio.NewWriterSize(conn, 1<<16)
-	for {
-		line, err := in.ReadString('\n')
-		if err != nil {
-			return
-		}
-		tag, command, _ := strings.Cut(strings.TrimSpace(line), " ")
-		switch {
-		case strings.HasPrefix(command, "CAPABILITY"):
-			fmt.Fprint(w, "* CAPABILITY IMAP4rev1\r\n")
-		case strings.HasPrefix(command, "EXAMINE"):
-			fmt.Fprint(w, "* 2 EXISTS\r\n* OK [UIDVALIDITY 7] .\r\n* OK [UIDNEXT 9] .\r\n")
-		case strings.Contains(command, "BODY.PEEK[]"):
-			fmt.Fprintf(w, "* 1 FETCH (UID 1 BODY[] {%d}\r\n", size)
-			c.mail(w)
-			fmt.Fprintf(w, ")\r\n* 2 FETCH (UID 2 BODY[] {%d}\r\n%s)\r\n", len(sound), sound)
-		case strings.Contains(command, "HEADER.FIELDS"):
-			for i, m := range []func(io.Writer){c.mail, func(w io.Writer) { fmt.Fprint(w, sound) }} {
-				top := func(w *bufio.Writer) { m(&stuffing{w: w, bol: true, head: true}) }
-				var n counter
-				count := bufio.NewWriter(&n)
-				top(count)
-				_ = count.Flush()
-				fmt.Fprintf(w, "* %d FETCH (UID %d RFC822.SIZE 100 INTERNALDATE \" 5-Jan-2026 10:00:01 +0300\" BODY[HEADER.FIELDS (From)] {%d}\r\n", i+1, i+1, n)
-				top(w)
-				fmt.Fprint(w, ")\r\n")
-			}
-		case strings.HasPrefix(command, "UID FETCH"):
-			fmt.Fprintf(w, "* 1 FETCH (UID 1 RFC822.SIZE %d)\r\n* 2 FETCH (UID 2 RFC822.SIZE %d)\r\n", size, len(sound))
-		}
-		fmt.Fprintf(w, "%s OK done\r\n", tag)
-		if w.Flush() != nil {
-			return
-		}
-	}
-}
 
 // served wants both messages answered for, the hostile one as wanted says ("ok", or words of its error), the sound one
 // untouched by it.

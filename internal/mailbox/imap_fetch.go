@@ -224,7 +224,7 @@ func isWhole(sec *imap.FetchItemBodySection) bool {
 // content streams one message. An error of class Message is for Done; *abort is the handler's; any other has cost the
 // connection.
 func (d *imapDelivery) content(ctx context.Context, ref mail.Ref, c *imapContent) error {
-	if limit := d.s.o.MaxMessage; limit > 0 && c.size > limit {
+	if limit := d.s.o.most(d.h, ref); limit > 0 && c.size > limit {
 		return d.tooLarge(ref, c.size, limit)
 	}
 	d.s.link.guard.arm(false)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/emersion/go-imap/v2"
@@ -47,10 +48,14 @@ func (s *imapSession) listFolder(ctx context.Context, folder string, prev mail.C
 	if rerr := s.reconnect(ctx); rerr != nil {
 		return l, fmt.Errorf("%w; then: %w", err, rerr)
 	}
+	why := err
 	err = s.guarded(ctx, func() error {
 		l, err = s.listBySearch(ctx, folder)
 		return err
 	})
+	if err != nil {
+		err = fmt.Errorf("%w; asked by SEARCH then: %w", why, err)
+	}
 	return l, err
 }
 
@@ -278,6 +283,9 @@ func (s *imapSession) uidsFrom(_ context.Context, first uint32) ([]mail.Listed, 
 		if len(refs) == s.o.MaxListed {
 			s.drop()
 			return s.o.tooMany()
+		}
+		if len(refs) == cap(refs) { // append would leave four times as much behind as a long listing takes
+			refs = slices.Grow(refs, max(len(refs), 64))
 		}
 		refs = append(refs, listed)
 		return nil

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"strconv"
 	"strings"
@@ -48,7 +49,7 @@ type Options struct {
 	ReadOnly     bool     // dry run: EXAMINE and PEEK; POP3 TOP with all lines, no RETR, no DELE
 
 	Timeout    time.Duration // of one read or write, renewed by every octet that moves; 0: 60 s
-	MaxMessage int64         // octets of one message: what is longer ends with mail.ErrTooLarge; 0: no bound
+	MaxMessage int64         // octets of one message: what is longer, and than a mail.Sizer expects, ends with mail.ErrTooLarge; 0: no bound
 	MaxListed  int           // messages that a folder or maildrop may offer, beyond which List fails; 0: 100,000
 
 	Trace  func(direction, line string)                                      // "C" or "S"; credentials and message content are hidden; nil: none
@@ -124,6 +125,21 @@ func (o Options) server() string {
 // address is what is dialled, with an IPv6 literal in brackets.
 func (o Options) address() string {
 	return net.JoinHostPort(o.server(), strconv.Itoa(o.Port))
+}
+
+// most is how many octets a message may turn out to have; 0: no bound. Servers estimate sizes, and a large message that is
+// read all the same must not be stopped by the bound that is meant for those who lie.
+func (o Options) most(h mail.Handler, ref mail.Ref) int64 {
+	if o.MaxMessage <= 0 {
+		return 0
+	}
+	most := o.MaxMessage
+	if s, ok := h.(mail.Sizer); ok {
+		if listed := s.Listed(ref); listed > 0 && listed < math.MaxInt64/4 {
+			most = max(most, 2*listed+1<<20)
+		}
+	}
+	return most
 }
 
 // errTooMany: see Options.MaxListed.

@@ -206,7 +206,8 @@ func (s *pop3Session) content(num uint32) error {
 
 // stream hands the message to h and reads it to its end. Its errors are those of deliver.
 func (s *pop3Session) stream(ref mail.Ref, l mail.Listed, raw io.Reader, h mail.Handler) error {
-	body := &bounded{r: raw, left: s.o.MaxMessage, none: s.o.MaxMessage <= 0}
+	most := s.o.most(h, ref)
+	body := &bounded{r: raw, left: most, none: most <= 0}
 	env, err := deliver(ref, body, h)
 	if err == nil || mail.ClassOf(err) == mail.Message {
 		s.prints[l.Num] = env.Fingerprint
@@ -214,7 +215,7 @@ func (s *pop3Session) stream(ref mail.Ref, l mail.Listed, raw io.Reader, h mail.
 	switch {
 	case body.passed:
 		// What is left may be endless. The message gets its answer, the session ends.
-		_ = s.wire.lost(fmt.Errorf("message %s is %w of %d octets", name(ref), mail.ErrTooLarge, s.o.MaxMessage))
+		_ = s.wire.lost(fmt.Errorf("message %s is %w of %d octets", name(ref), mail.ErrTooLarge, most))
 	case s.wire.body.done():
 	case err == nil || !aborted(err):
 		if lost := s.drain(math.MaxInt64); lost != nil {

@@ -125,6 +125,9 @@ func (s *pop3Session) scan(verb string, must bool, count int) (scanned, error) {
 		if len(r.lines) == s.o.MaxListed {
 			return s.o.tooMany()
 		}
+		if len(r.lines) == cap(r.lines) { // append would leave four times as much behind as a long listing takes
+			r.lines = slices.Grow(r.lines, max(len(r.lines), 64))
+		}
 		r.lines = append(r.lines, scanLine{num, value})
 		return nil
 	})

@@ -179,6 +179,9 @@ type rawKeeper struct {
 	err  error
 }
 
+// Listed tells how long the server said that the message is.
+func (k *rawKeeper) Listed(mail.Ref) int64 { return k.rec.Size }
+
 func (k *rawKeeper) Want(_ mail.Ref, p mail.Part) bool { return p.IsRoot() }
 
 func (k *rawKeeper) Part(_ mail.Ref, _ mail.Part, raw io.Reader) error {

@@ -211,6 +211,14 @@ func newItem(rec mail.Record, receipts []mail.File) *item {
 	return it
 }
 
+// Listed tells how long the server said that a message is.
+func (d *delivery) Listed(ref mail.Ref) int64 {
+	if it, ok := d.items[ref]; ok {
+		return it.rec.Size
+	}
+	return -1
+}
+
 // Want answers which parts' bytes are to be moved.
 func (d *delivery) Want(ref mail.Ref, p mail.Part) bool {
 	it, ok := d.items[ref]
