@@ -151,7 +151,7 @@ func endlessListing(conn net.Conn, protocol string) {
 
 // longMessages is how many messages one folder may offer so that the whole program stays within hostileMemory: a message
 // that was never seen takes some 3 KB in its first pass.
-const longMessages = 15_000
+const longMessages = 8_000
 
 // longListing lists longMessages, and hangs up when it is asked for a header.
 func longListing(conn net.Conn, protocol string) {

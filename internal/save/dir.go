@@ -111,6 +111,9 @@ func (d *Dir) establish(token string) error {
 		if err := root.Mkdir(parent, ownerOnly); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
+		if err := noSymlink(root, parent); err != nil {
+			return err
+		}
 	}
 	staging, err := root.OpenRoot(d.stagingPath())
 	if err != nil {
@@ -195,6 +198,9 @@ func (p *place) open(importDir, staging string) (err error) {
 	if p.root, err = os.OpenRoot(importDir); err != nil {
 		return err
 	}
+	if err = errors.Join(noSymlink(p.root, hiddenDir), noSymlink(p.root, staging)); err != nil {
+		return err
+	}
 	if p.staging, err = p.root.OpenRoot(staging); err != nil {
 		return err
 	}
@@ -206,6 +212,16 @@ func (p *place) open(importDir, staging string) (err error) {
 		return errToken
 	}
 	return nil
+}
+
+// noSymlink refuses a symlink in the place of one of our own directories. os.Root keeps it from leading out of the import
+// directory, but within it would lay half a file open to importers.
+func noSymlink(root *os.Root, dir string) error {
+	info, err := root.Lstat(dir)
+	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		err = fmt.Errorf("%s is a symlink; it has to be a directory of its own: remove the symlink", dir)
+	}
+	return err
 }
 
 func (d *Dir) unknown(cause error) error {
