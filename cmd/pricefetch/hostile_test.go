@@ -394,7 +394,7 @@ func wantDecent(t *testing.T, path string) {
 }
 
 // tree lists everything below a directory.
-func tree(t *testing.T, root string) (all []string) {
+func tree(t testing.TB, root string) (all []string) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 		rel, _ := filepath.Rel(root, path)
