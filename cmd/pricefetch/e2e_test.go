@@ -41,6 +41,7 @@ type site struct {
 	t    testing.TB
 	dir  string // holds import/, state/ and the configuration
 	bin  string
+	wrap func(*exec.Cmd) // changes each run of the program; nil: does not
 	last result
 }
 
@@ -96,7 +97,11 @@ func (s *site) command(args ...string) *exec.Cmd {
 // run runs the program to its end.
 func (s *site) run(args ...string) result {
 	s.t.Helper()
-	return s.finish(s.command(args...))
+	cmd := s.command(args...)
+	if s.wrap != nil {
+		s.wrap(cmd)
+	}
+	return s.finish(cmd)
 }
 
 func (s *site) finish(cmd *exec.Cmd) result {

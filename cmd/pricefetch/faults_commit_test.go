@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"testing"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,42 +21,42 @@ const journalLog arrangement = "journal.db-wal"
 // failedCommit: the journal's log cannot be synced from some commit on, and the program is killed as soon as it removes
 // a staged file. What the program took for refused stands in the log all the same and counts at the next start: an
 // intent whose staged file is gone reads as published.
-func failedCommit(t *testing.T, l *lab, sum *tally) {
-	t.Run("rounds", func(t *testing.T) {
-		for n := 1; n <= 14; n++ {
-			t.Run(fmt.Sprint(n), func(t *testing.T) {
-				t.Parallel()
-				r := newRig(t, l, "", "")
-				r.alone = true // of one that both have, the second copy is removed as a matter of course
-				r.must(0, "once")
-				r.deliver()
-				newTaker(r, false)
-				removed := watchStaging(t, r)
-				r.importer.start()
-				effect := r.under(
-					// Writing is slow, so that the kill comes before the next commit overwrites the failed one.
-					r.traced(journalLog, fmt.Sprintf("fsync:error=EIO:when=%d+", n), "pwrite64:delay_enter=5ms"),
-					func(cmd *exec.Cmd) func(string) {
-						program := 0
-						for program == 0 && cmd.ProcessState == nil && syscall.Kill(cmd.Process.Pid, 0) == nil {
-							program = traced(cmd.Process.Pid)
+func failedCommit() []round {
+	var all []round
+	for n := 1; n <= 14; n++ {
+		all = append(all, round{fmt.Sprint(n), func(x *trial) {
+			r := newRig(x, "", "")
+			r.alone = true // of one that both have, the second copy is removed as a matter of course
+			r.must(0, "once")
+			r.deliver()
+			newTaker(r, false)
+			removed := watchStaging(r)
+			r.importer.start()
+			effect := r.under(
+				// Writing is slow, so that the kill comes before the next commit overwrites the failed one.
+				r.traced(journalLog, fmt.Sprintf("fsync:error=EIO:when=%d+", n), "pwrite64:delay_enter=5ms"),
+				func(cmd *exec.Cmd) func(string) {
+					program := 0
+					for program == 0 && cmd.ProcessState == nil && syscall.Kill(cmd.Process.Pid, 0) == nil {
+						program = traced(cmd.Process.Pid)
+					}
+					removed(func() {
+						if program != 0 {
+							_ = syscall.Kill(program, syscall.SIGKILL)
 						}
-						removed(func() {
-							if program != 0 {
-								_ = syscall.Kill(program, syscall.SIGKILL)
-							}
-						})
-						return func(string) {}
 					})
-				r.importer.stop()
-				r.settle(sum, effect)
-			})
-		}
-	})
+					return func(string) {}
+				})
+			r.importer.stop()
+			r.settle(effect)
+		}})
+	}
+	return all
 }
 
 // watchStaging returns what calls f, once, when a staged file is removed; a rename is none.
-func watchStaging(t *testing.T, r *rig) func(f func()) {
+func watchStaging(r *rig) func(f func()) {
+	t := r.t
 	t.Helper()
 	fd, err := unix.InotifyInit1(unix.IN_NONBLOCK | unix.IN_CLOEXEC)
 	if err != nil {

@@ -38,10 +38,10 @@ func (a arrangement) place(disk string) (importParent, stateParent string) {
 }
 
 // prepared is an installation whose journal and directories are made, with mail waiting and an importer ready.
-func prepared(t *testing.T, l *lab, importParent, stateParent string) *rig {
-	t.Helper()
-	r := newRig(t, l, importParent, stateParent)
-	r.must(0, "once")
+func prepared(x *trial, importParent, stateParent string) *rig {
+	x.Helper()
+	r := newRig(x, importParent, stateParent)
+	r.firstRun()
 	r.deliver()
 	newTaker(r, false)
 	return r
@@ -55,45 +55,42 @@ func (r *rig) round(change func(*exec.Cmd)) string {
 	return r.under(change, nil)
 }
 
-// each runs f for every arrangement and step, as parallel tests.
-func each(t *testing.T, steps []int, f func(t *testing.T, a arrangement, step int)) {
-	t.Run("rounds", func(t *testing.T) {
-		for _, a := range arrangements {
-			for _, step := range steps {
-				t.Run(fmt.Sprintf("%s-%d", a, step), func(t *testing.T) {
-					t.Parallel()
-					f(t, a, step)
-				})
-			}
+// each makes a round for every arrangement and step.
+func each(steps []int, f func(x *trial, a arrangement, step int)) []round {
+	var all []round
+	for _, a := range arrangements {
+		for _, step := range steps {
+			all = append(all, round{fmt.Sprintf("%s-%d", a, step), func(x *trial) { f(x, a, step) }})
 		}
-	})
+	}
+	return all
 }
 
 // fullTmpfs leaves more and more room, so that the disk fills up at another point each time.
-func fullTmpfs(t *testing.T, l *lab, sum *tally) {
-	each(t, []int{0, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256}, func(t *testing.T, a arrangement, kb int) {
-		disk := filepath.Join(t.TempDir(), "disk")
-		v := newTmpfs(t, disk, "size=16m")
+func fullTmpfs() []round {
+	return each([]int{0, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256}, func(x *trial, a arrangement, kb int) {
+		disk := x.lab.disk()
+		v := newTmpfs(x, disk, "size=16m")
 		defer v.close()
-		r := prepared(t, l, first(a.place(disk)), second(a.place(disk)))
-		ballast := fillUp(t, disk, int64(kb)<<10)
+		r := prepared(x, first(a.place(disk)), second(a.place(disk)))
+		ballast := fillUp(x, disk, int64(kb)<<10)
 		effect := r.round(nil)
 		r.judge("under the fault", nil)
 		effect += ", " + r.round(nil)
 		if err := os.Remove(ballast); err != nil {
-			t.Fatal(err)
+			x.Fatal(err)
 		}
-		r.settle(sum, effect)
+		r.settle(effect)
 	})
 }
 
 // noInodes leaves a few of them.
-func noInodes(t *testing.T, l *lab, sum *tally) {
-	each(t, []int{0, 1, 2, 3, 4, 5, 6, 8}, func(t *testing.T, a arrangement, free int) {
-		disk := filepath.Join(t.TempDir(), "disk")
-		v := newTmpfs(t, disk, "size=16m,nr_inodes=60")
+func noInodes() []round {
+	return each([]int{0, 1, 2, 3, 4, 5, 6, 8}, func(x *trial, a arrangement, free int) {
+		disk := x.lab.disk()
+		v := newTmpfs(x, disk, "size=16m,nr_inodes=60")
 		defer v.close()
-		r := prepared(t, l, first(a.place(disk)), second(a.place(disk)))
+		r := prepared(x, first(a.place(disk)), second(a.place(disk)))
 		var taken []string
 		for {
 			name := filepath.Join(disk, fmt.Sprintf("taken-%d", len(taken)))
@@ -113,95 +110,91 @@ func noInodes(t *testing.T, l *lab, sum *tally) {
 		r.judge("under the fault", nil)
 		for _, name := range taken[free:] {
 			if err := os.Remove(name); err != nil {
-				t.Fatal(err)
+				x.Fatal(err)
 			}
 		}
-		r.settle(sum, effect)
+		r.settle(effect)
 	})
 }
 
 // readOnlyRemount: nothing is fetched, nothing is deleted, and all is made up for later.
-func readOnlyRemount(t *testing.T, l *lab, sum *tally) {
-	each(t, []int{1}, func(t *testing.T, a arrangement, _ int) {
-		dir := filepath.Join(l.dir, fmt.Sprintf("ro-%s", a))
-		v := newVolume(t, dir, ext4)
+func readOnlyRemount() []round {
+	return each([]int{1}, func(x *trial, a arrangement, _ int) {
+		v := newVolume(x, x.lab.disk(), ext4)
 		defer v.close()
-		r := prepared(t, l, first(a.place(v.at)), second(a.place(v.at)))
+		r := prepared(x, first(a.place(v.at)), second(a.place(v.at)))
 		before := len(r.served())
 		v.command("mount", "-o", "remount,ro", v.at)
 		effect := r.round(nil)
 		if after := len(r.served()); after != before {
-			t.Errorf("%d of %d messages are left after a pass on a read-only disk", after, before)
+			x.complain("%d of %d messages are left after a pass on a read-only disk", after, before)
 		}
 		if !strings.Contains(r.last.err, "read-only") {
-			t.Errorf("the program does not say that the disk is read-only:\n%s", r.last.err)
+			x.complain("the program does not say that the disk is read-only:\n%s", r.last.err)
 		}
 		v.command("mount", "-o", "remount,rw", v.at)
-		r.settle(sum, effect)
+		r.settle(effect)
 	})
 }
 
 // diskError makes ext4 find an error of its own in mid-pass: it goes read-only at once and drops what its journal has
 // not committed. step is the file that the importer sees then, or the command to a server.
-func diskError(t *testing.T, l *lab, sum *tally) {
-	each(t, stepsTo(len(moments)), func(t *testing.T, a arrangement, step int) {
-		dir := filepath.Join(l.dir, fmt.Sprintf("error-%s-%d", a, step))
-		v := newVolume(t, dir, ext4)
+func diskError() []round {
+	return each(stepsTo(len(moments)), func(x *trial, a arrangement, step int) {
+		v := newVolume(x, x.lab.disk(), ext4)
 		defer v.close()
-		r := prepared(t, l, first(a.place(v.at)), second(a.place(v.at)))
+		r := prepared(x, first(a.place(v.at)), second(a.place(v.at)))
 		var st unix.Stat_t
 		if err := unix.Stat(v.at, &st); err != nil {
-			t.Fatal(err)
+			x.Fatal(err)
 		}
 		trigger := fmt.Sprintf("/sys/fs/ext4/loop%d/trigger_fs_error", unix.Minor(st.Dev))
 		effect := r.at(moments[step-1], func(cmd *exec.Cmd) {
 			if err := frozen(cmd, func() {
 				if err := os.WriteFile(trigger, []byte("1"), 0); err != nil {
-					t.Error(err)
+					x.Error(err)
 				}
 			}); err != nil {
-				t.Error(err)
+				x.Error(err)
 			}
 		})
 		v.repair()
-		r.settle(sum, effect)
+		r.settle(effect)
 	})
 }
 
 // failingFsync: the disk below a thinly provisioned ext4 is full, so that writing succeeds and syncing fails.
-func failingFsync(t *testing.T, l *lab, sum *tally) {
-	each(t, []int{0, 16, 32, 64, 96, 128, 192, 256, 384, 512}, func(t *testing.T, a arrangement, kb int) {
-		disk := filepath.Join(l.dir, fmt.Sprintf("thin-%s-%d", a, kb))
-		under := newTmpfs(t, disk, "size=24m")
+func failingFsync() []round {
+	return each([]int{0, 16, 32, 64, 96, 128, 192, 256, 384, 512}, func(x *trial, a arrangement, kb int) {
+		disk := x.lab.disk()
+		under := newTmpfs(x, disk, "size=24m")
 		defer under.close()
-		v := newVolume(t, disk, ext4)
+		v := newVolume(x, disk, ext4)
 		defer v.close()
-		r := prepared(t, l, first(a.place(v.at)), second(a.place(v.at)))
-		syncFS(t, v.at)
-		ballast := fillUp(t, disk, int64(kb)<<10)
+		r := prepared(x, first(a.place(v.at)), second(a.place(v.at)))
+		syncFS(x, v.at)
+		ballast := fillUp(x, disk, int64(kb)<<10)
 		effect := r.round(nil)
 		if err := os.Remove(ballast); err != nil {
-			t.Fatal(err)
+			x.Fatal(err)
 		}
 		v.repair()
-		r.settle(sum, effect)
+		r.settle(effect)
 	})
 }
 
 // powerCut cuts at every moment, in every arrangement. When the power of the whole machine fails the program is killed
 // too; when only one disk is lost it goes on.
-func powerCut(t *testing.T, l *lab, sum *tally, kind filesystem) {
-	t.Run("rounds", func(t *testing.T) {
-		for k, a := range append(arrangements[:3:3], apart) {
-			for i, m := range moments {
-				t.Run(fmt.Sprintf("%s-%s", a, m), func(t *testing.T) {
-					t.Parallel()
-					n := i + k
-					cutAt(t, l, sum, kind, a, m, cut{kill: n%2 == 0, firstRun: n%5 == 4, syncs: n%3 == 0})
-				})
-			}
+func powerCut(kind filesystem) []round {
+	var all []round
+	for k, a := range append(arrangements[:3:3], apart) {
+		for i, m := range moments {
+			n := i + k
+			c := cut{kill: n%2 == 0, firstRun: n%5 == 4, syncs: n%3 == 0}
+			all = append(all, round{fmt.Sprintf("%s-%s", a, m), func(x *trial) { cutAt(x, kind, a, m, c) }})
 		}
-	})
+	}
+	return all
 }
 
 // cut is how the power goes away.
@@ -211,12 +204,11 @@ type cut struct {
 	syncs    bool // the importer syncs what it takes, which syncs much of what the program did
 }
 
-func cutAt(t *testing.T, l *lab, sum *tally, kind filesystem, a arrangement, m moment, c cut) {
-	dir := filepath.Join(l.dir, fmt.Sprintf("cut-%s-%s-%s", kind, a, m))
-	volumes := []*volume{newVolume(t, filepath.Join(dir, "1"), kind)}
+func cutAt(x *trial, kind filesystem, a arrangement, m moment, c cut) {
+	volumes := []*volume{newVolume(x, x.lab.disk(), kind)}
 	importParent, stateParent := a.place(volumes[0].at)
 	if a == apart {
-		volumes = append(volumes, newVolume(t, filepath.Join(dir, "2"), kind))
+		volumes = append(volumes, newVolume(x, x.lab.disk(), kind))
 		stateParent = volumes[1].at
 	}
 	var cutters []*cutter
@@ -224,20 +216,20 @@ func cutAt(t *testing.T, l *lab, sum *tally, kind filesystem, a arrangement, m m
 		defer v.close()
 		cutters = append(cutters, v.cutter())
 	}
-	r := newRig(t, l, importParent, stateParent)
+	r := newRig(x, importParent, stateParent)
 	if !c.firstRun {
-		r.must(0, "once")
+		r.firstRun()
 	}
 	r.deliver()
 	newTaker(r, c.syncs)
 	for _, v := range volumes {
-		syncFS(t, v.at)
+		syncFS(x, v.at)
 	}
 	effect := r.at(m, func(cmd *exec.Cmd) {
 		off := func() {
 			for _, cutter := range cutters {
 				if err := cutter.cut(); err != nil {
-					t.Error(err)
+					x.Error(err)
 				}
 			}
 		}
@@ -246,17 +238,17 @@ func cutAt(t *testing.T, l *lab, sum *tally, kind filesystem, a arrangement, m m
 			_ = cmd.Process.Signal(syscall.SIGKILL)
 			off()
 		} else if err := frozen(cmd, off); err != nil {
-			t.Error(err)
+			x.Error(err)
 		}
 	})
 	for i, v := range volumes {
 		cutters[i].close()
 		v.again()
 	}
-	r.settle(sum, effect)
+	r.settle(effect)
 }
 
-func syncFS(t *testing.T, at string) {
+func syncFS(t testing.TB, at string) {
 	t.Helper()
 	f, err := os.Open(at)
 	if err != nil {

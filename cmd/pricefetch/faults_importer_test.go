@@ -67,7 +67,7 @@ func (k *taker) take() {
 			continue
 		}
 		if k.r.contents[sum(data)] == nil {
-			k.r.t.Errorf("the importer saw %s with %d bytes, which is not as any letter had it", e.Name(), len(data))
+			k.r.x.complain("the importer saw %s with %d bytes, which is not as any letter had it", e.Name(), len(data))
 		}
 		if k.syncs && syncDir(k.r.takenDir()) == nil && syncDir(dir) == nil {
 			k.mu.Lock()

@@ -34,7 +34,7 @@ type volume struct {
 func mount(t testing.TB, args ...string) {
 	t.Helper()
 	if out, err := exec.Command("mount", args...).CombinedOutput(); err != nil {
-		t.Fatalf("mount %v: %v: %s(this fault needs root, loop devices and the file system in the kernel; %s leaves it out)", args, err, out, leftOut)
+		t.Fatalf("mount %v: %v: %s(this fault needs root, loop devices and the file system in the kernel; %s leaves it out)", args, err, out, testsWithout)
 	}
 	at := args[len(args)-1]
 	t.Cleanup(func() { _ = unix.Unmount(at, unix.MNT_DETACH) })

@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -45,14 +47,33 @@ func (i *importer) take() {
 	}
 }
 
+// testsWithout is the variable that names, separated by commas, means that this machine lacks. What needs them is not
+// run; who sets it has to say so.
+const testsWithout = "TESTS_WITHOUT"
+
+// meansLacking are the names in testsWithout.
+func meansLacking() []string {
+	return strings.FieldsFunc(os.Getenv(testsWithout), func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// findStrace returns the path of a program that kills another at its system calls.
+func findStrace(t *testing.T) string {
+	t.Helper()
+	if slices.Contains(meansLacking(), "strace") {
+		t.Skipf("NOT RUN: %s=%s", testsWithout, os.Getenv(testsWithout))
+	}
+	path, err := exec.LookPath("strace")
+	if err != nil {
+		t.Fatal("strace is missing: install it (apt-get install strace), or run `make test`, which does")
+	}
+	return path
+}
+
 // TestKill kills the real program with SIGKILL at one system call after the other (open, write, fsync, rename, and what
 // goes to the server), while an importer takes files at once, and starts it again: each file is published exactly once,
 // nothing is deleted that was not saved.
 func TestKill(t *testing.T) {
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		t.Fatal("strace is missing: install it (apt-get install strace), or run `make test`, which does")
-	}
+	strace := findStrace(t)
 	server := mailtest.Dovecot(t, mailtest.DovecotOptions{})
 	points := map[string]int{"openat": 40, "write": 40, "pwrite64": 90, "fsync": 30, "renameat2": 4}
 	const stride = 2
@@ -171,10 +192,7 @@ func remains(t *testing.T, s *site) string {
 
 // TestUnmountedBetweenCrashAndStart: a staging directory that is not there is no evidence that anything was published.
 func TestUnmountedBetweenCrashAndStart(t *testing.T) {
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		t.Fatal("strace is missing: install it (apt-get install strace), or run `make test`, which does")
-	}
+	strace := findStrace(t)
 	server := mailtest.Dovecot(t, mailtest.DovecotOptions{})
 	server.AddUser("u", "secret-of-u")
 	s := newSite(t)
