@@ -155,9 +155,9 @@ func (s *pop3Session) fetch(ref mail.Ref, h mail.Handler) error {
 	if !ok {
 		return h.Done(ref, mail.Errorf(mail.Message, "fetch message %s: the server no longer offers it", name(ref)))
 	}
-	raw, err := s.open(l.Num)
+	raw, octets, err := s.open(l.Num)
 	if err == nil {
-		err = s.stream(ref, l, raw, h)
+		err = s.stream(ref, l, raw, octets, h)
 	}
 	if a, ok := errors.AsType[*abort](err); ok {
 		return a.err
@@ -171,22 +171,56 @@ func (s *pop3Session) fetch(ref mail.Ref, h mail.Handler) error {
 	return h.Done(ref, err)
 }
 
-// open asks for a whole message. One that comes without a body is asked for again: GNU Mailutils 3.15 answers the first
-// RETR after a TOP with the header alone, and a final dot.
-func (s *pop3Session) open(num uint32) (io.Reader, error) {
-	for again := false; ; again = true {
-		if err := s.content(num); err != nil {
-			return nil, err
-		}
-		s.buf.Reset(s.wire.body)
-		head, err := mimepart.ReadHeader(s.buf, 0)
-		if err != nil {
-			return nil, s.wire.lost(err)
-		}
-		if _, err := s.buf.Peek(1); err != io.EOF || again {
-			return io.MultiReader(bytes.NewReader(head), s.buf), nil
-		}
+// lengthTries is how often a message is asked for that comes with another length each time. Mailutils needs one more for
+// each doubling: this is enough for 500 MB.
+const lengthTries = 16
+
+// open asks for a whole message. Where its header came by TOP in the same session, GNU Mailutils 3.15 may answer the
+// first RETR with the header alone, the next ones with the first 8, 24, 56 KiB of the body and so on up to the whole,
+// each with a final dot. So of a message that comes without a body, the length has to come twice alike before it is
+// handed out, and octets says what that is; else it is -1.
+func (s *pop3Session) open(num uint32) (raw io.Reader, octets int64, err error) {
+	raw, bare, err := s.ask(num)
+	if err != nil || !bare {
+		return raw, -1, err
 	}
+	last := s.wire.body.n
+	for range lengthTries {
+		if err := s.content(num); err != nil {
+			return nil, 0, err
+		}
+		if err := s.drain(s.limit()); err != nil {
+			return nil, 0, err
+		}
+		if octets = s.wire.body.n; octets == last {
+			raw, _, err = s.ask(num)
+			return raw, octets, err
+		}
+		last = octets
+	}
+	return nil, 0, mail.Errorf(mail.Message, "the server gives it with another length each time it is asked, lastly %d octets", last)
+}
+
+// limit is how many octets a message may have.
+func (s *pop3Session) limit() int64 {
+	if s.o.MaxMessage <= 0 {
+		return math.MaxInt64
+	}
+	return s.o.MaxMessage
+}
+
+// ask asks for a whole message and reads its header; bare says that nothing follows that.
+func (s *pop3Session) ask(num uint32) (raw io.Reader, bare bool, err error) {
+	if err := s.content(num); err != nil {
+		return nil, false, err
+	}
+	s.buf.Reset(s.wire.body)
+	head, err := mimepart.ReadHeader(s.buf, 0)
+	if err != nil {
+		return nil, false, s.wire.lost(err)
+	}
+	_, err = s.buf.Peek(1)
+	return io.MultiReader(bytes.NewReader(head), s.buf), err == io.EOF, nil
 }
 
 // content asks for a whole message: by RETR, or in a dry run by TOP with more lines than a message has, because RETR
@@ -204,8 +238,9 @@ func (s *pop3Session) content(num uint32) error {
 	return nil
 }
 
-// stream hands the message to h and reads it to its end. Its errors are those of deliver.
-func (s *pop3Session) stream(ref mail.Ref, l mail.Listed, raw io.Reader, h mail.Handler) error {
+// stream hands the message to h and reads it to its end; octets is the length it must have, -1 any. Its errors are those
+// of deliver.
+func (s *pop3Session) stream(ref mail.Ref, l mail.Listed, raw io.Reader, octets int64, h mail.Handler) error {
 	most := s.o.most(h, ref)
 	body := &bounded{r: raw, left: most, none: most <= 0}
 	env, err := deliver(ref, body, h)
@@ -227,6 +262,9 @@ func (s *pop3Session) stream(ref mail.Ref, l mail.Listed, raw io.Reader, h mail.
 	}
 	got := s.wire.body.n
 	s.wire.trace("S", fmt.Sprintf("(%d octets)", got))
+	if err == nil && octets >= 0 && got != octets {
+		return mail.Errorf(mail.Message, "it came with %d octets, before that with %d: one of them is a part of it", got, octets)
+	}
 	if err == nil && got < l.Size/2 && l.Size-got > slack {
 		return mail.Errorf(mail.Message, "it came with %d octets, the listing says %d: the server gave a part of it", got, l.Size)
 	}

@@ -236,10 +236,18 @@ func TestPOP3FetchSkips(t *testing.T) {
 func TestPOP3FetchHeaderAlone(t *testing.T) {
 	const retr = "C: RETR 1\n"
 	large := strings.Replace(two, "1 100", "1 9000", 1)
+	var growing strings.Builder
+	for i := range lengthTries {
+		growing.WriteString(retr + sent(priced+strings.Repeat("1;2\r\n", i)))
+	}
 	for _, c := range []struct{ name, script, raw, fail string }{
-		{"comes at the second time", hello + two + retr + sent(head(priced)) + retr + sent(priced), priced, ""},
-		{"is all there is", hello + two + retr + sent(head(priced)) + retr + sent(head(priced)), head(priced), ""},
-		{"and the listing says more", hello + large + retr + sent(head(priced)) + retr + sent(head(priced)), head(priced), "the listing says 9000"},
+		{"whole from the second time on", hello + two + retr + sent(head(priced)) + strings.Repeat(retr+sent(priced), 3), priced, ""},
+		{"as Mailutils does", hello + two + retr + sent(head(priced)) + retr + sent(priced[:len(priced)-9]+"\r\n") +
+			retr + sent(priced[:len(priced)-6]+"\r\n") + strings.Repeat(retr+sent(priced), 3), priced, ""},
+		{"another at last", hello + two + retr + sent(head(priced)) + strings.Repeat(retr+sent(priced+"more\r\n"), 2) + retr + sent(priced), priced, "before that with"},
+		{"never twice the same", hello + two + retr + sent(head(priced)) + growing.String(), "", "another length each time"},
+		{"is all there is", hello + two + strings.Repeat(retr+sent(head(priced)), 3), head(priced), ""},
+		{"and the listing says more", hello + large + strings.Repeat(retr+sent(head(priced)), 3), head(priced), "the listing says 9000"},
 		{"a small part", hello + large + retr + sent(priced), priced, "the listing says 9000"},
 		{"more than a half", hello + large + retr + sent(priced+strings.Repeat("1;2\r\n", 900)), priced + strings.Repeat("1;2\r\n", 900), ""},
 		{"refused at the second time", hello + two + retr + sent(head(priced)) + retr + "S: -ERR no\n", "", "RETR 1: server says -ERR no"},
