@@ -2,8 +2,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -174,46 +172,22 @@ func (s *site) once(status int) map[string]poll.Report {
 // imported returns the SHA-256 of every file in the import directory by its path.
 func (s *site) imported() map[string]string {
 	s.t.Helper()
-	out := map[string]string{}
-	root := s.path("import")
-	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			if d.Name() == ".pricefetch" {
-				return filepath.SkipDir
-			}
-			return nil
-		}
-		data, err := os.ReadFile(path)
-		rel, _ := filepath.Rel(root, path)
-		out[rel] = sum(data)
-		return err
-	})
+	out, err := mailtest.Imported(s.path("import"))
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return out
 }
 
-func sum(data []byte) string {
-	h := sha256.Sum256(data)
-	return hex.EncodeToString(h[:])
-}
+func sum(data []byte) string { return mailtest.Sum(data) }
+
+func fill(seed, n int) []byte { return mailtest.Fill(seed, n) }
 
 // same compares what was imported with what was wanted.
 func same(t testing.TB, got, want map[string]string) {
 	t.Helper()
-	for _, path := range slices.Sorted(maps.Keys(want)) {
-		if got[path] != want[path] {
-			t.Errorf("%s: got %.12s, want %.12s", path, got[path], want[path])
-		}
-	}
-	for path := range got {
-		if _, ok := want[path]; !ok {
-			t.Errorf("%s: not wanted", path)
-		}
+	for _, difference := range mailtest.Differences(got, want) {
+		t.Error(difference)
 	}
 }
 
@@ -238,67 +212,20 @@ func (w way) mailbox(s *mailtest.Server, name, user, more string) string {
 		name, w.protocol, s.Host, port, w.tls, trust, user, user, more)
 }
 
-// supplierRules are five rules of the kind that admins write.
-const supplierRules = `rules:
-  - {name: autoparts, from: ["*@autoparts.example"], files: ["*.{xls,xlsx}"]}
-  - {name: kolesa, from: ["kolesa.example"], files: ["*остатки*"]}
-  - {name: maslo, from: [price@maslo.example], subject: ["*прайс*"], files: ["*.csv"]}
-  - {name: filter, from: ["*.filter.example"], files: ["*"], exclude: ["*old*"]}
-  - {name: optom, from: ["*@optom.example"], files: ["*.zip"], save_to: optom/zip}
-`
+const supplierRules = mailtest.SupplierRules
 
 // flood fills a mailbox with 200 messages of which 40 match the five rules, and returns the files that are wanted and
 // the Message-IDs that carry them.
 func flood(s *mailtest.Server, user string, received time.Time) (files map[string]string, wanted map[string]bool) {
 	files, wanted = map[string]string{}, map[string]bool{}
-	for i := range 200 {
-		id := fmt.Sprintf("%s-%d@e2e.example", user, i)
-		o := mailtest.MessageOptions{
-			From: "Реклама <news@spam.example>", Subject: "Скидки", Date: received, ID: id, Received: received,
-			Files: []mailtest.Attachment{{Name: fmt.Sprintf("акция-%d.xls", i), Content: fill(i, 3000)}},
+	for _, m := range mailtest.Flood(user, received) {
+		s.Append(user, "INBOX", m.Raw, m.Received)
+		if m.Path != "" {
+			files[m.Path] = m.Sum
+			wanted["<"+m.ID+">"] = true
 		}
-		encoding := mailtest.NameEncoding(i % 5)
-		if i%5 == 0 {
-			n := i / 5
-			content := fill(i, 2000+137*i)
-			dir, name := "", ""
-			switch n % 5 {
-			case 0:
-				o.From, dir, name = "Автозапчасти <price@autoparts.example>", "autoparts", fmt.Sprintf("Прайс автозапчасти %d.xlsx", n)
-			case 1:
-				o.From, dir, name = `"Колёса, ООО" <sklad@kolesa.example>`, "kolesa", fmt.Sprintf("Остатки на складе %d.csv", n)
-			case 2:
-				o.From, dir, name = "price@maslo.example", "maslo", fmt.Sprintf("масло_%d.csv", n)
-				o.Subject = "Свежий ПРАЙС-лист"
-			case 3:
-				o.From, dir, name = "<bot@mail.filter.example>", "filter", fmt.Sprintf("filter %d.txt", n)
-				o.Files = []mailtest.Attachment{{Name: fmt.Sprintf("filter_old %d.txt", n), Content: fill(i, 100)}}
-			case 4:
-				o.From, dir, name = "Оптом <o@optom.example>", "optom/zip", fmt.Sprintf("оптом-%d.zip", n)
-			}
-			file := mailtest.Attachment{Name: name, Content: content, Encoding: encoding, Quoted: n%7 == 3}
-			if n%5 == 3 {
-				o.Files = append(o.Files, file)
-			} else {
-				o.Files = []mailtest.Attachment{file}
-			}
-			files[dir+"/"+name] = sum(content)
-			wanted["<"+id+">"] = true
-		}
-		s.Append(user, "INBOX", mailtest.Message(o), received)
 	}
 	return files, wanted
-}
-
-// fill makes content that is different for each seed, with every octet in it.
-func fill(seed, n int) []byte {
-	out := make([]byte, n)
-	x := uint32(seed*2654435761 + 1)
-	for i := range out {
-		x = x*1664525 + 1013904223
-		out[i] = byte(x >> 24)
-	}
-	return out
 }
 
 // ids returns the Message-IDs that doveadm finds in a folder.
