@@ -44,6 +44,8 @@ servers: ## run the main job on six real mail servers in namespaces of their own
 	cd internal/mailtest/servers && ../../../bin/servers.test
 
 .PHONY: faults
-faults: ## as root: kill -9, failing and full disks, power cuts against the real program. FAULTS_ROUNDS=n: at most n rounds of each; TESTS_WITHOUT=strace,ext4,xfs: on a machine that lacks these
+# FAULTS_ROUNDS=n runs at most n rounds of each fault (default: all, about 1,000); TESTS_WITHOUT=strace,ext4,xfs is for a
+# machine that lacks some of these: what needs them stands in the table as not run.
+faults: ## as root: kill -9, failing and full disks, power cuts against the real program, and wrong programs that must be caught
 	.ci/install-test-deps faults
 	$(GO) test -C cmd/pricefetch -tags faults -run '^TestFaults$$' -timeout 60m
