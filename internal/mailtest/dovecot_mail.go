@@ -2,6 +2,7 @@ package mailtest
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -83,6 +84,19 @@ func (s *Server) Append(user, folder string, raw []byte, received time.Time, fla
 	}
 	if err != nil {
 		s.t.Fatalf("append message to %s of %s: %v", folder, user, err)
+	}
+}
+
+// Forget takes away what dovecot remembers of a folder, as a repair or a restored backup does: the next session finds
+// another UIDVALIDITY, and other UIDLs. No session may be open. The new UIDVALIDITY is made of the time, in seconds.
+func (s *Server) Forget(user, folder string) {
+	s.t.Helper()
+	own, err := filepath.Glob(filepath.Join(s.maildir(user, folder), "dovecot*"))
+	for _, path := range own {
+		err = errors.Join(err, os.RemoveAll(path))
+	}
+	if err != nil || len(own) == 0 {
+		s.t.Fatalf("forget %s of %s: %d files of dovecot's own: %v", folder, user, len(own), err)
 	}
 }
 

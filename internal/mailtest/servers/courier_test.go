@@ -19,11 +19,10 @@ func startCourier(m *machine) endpoint {
 	m.systemUser("courier", courierUser, "/var/lib/courier")
 	m.mkdir("/run/courier/authdaemon")
 	m.own("/run/courier", courierUser, courierUser)
-	hash := strings.TrimSpace(m.run("", "openssl", "passwd", "-6", password))
 	var users strings.Builder
 	for _, name := range accounts {
 		m.systemUser(name, uidOf(name), home(name)) // what watches the files for Courier wants a name
-		fmt.Fprintf(&users, "%s\tuid=%d|gid=%d|home=%s|systempw=%s\n", name, uidOf(name), uidOf(name), home(name), hash)
+		fmt.Fprintf(&users, "%s\tuid=%d|gid=%d|home=%s|systempw=%s\n", name, uidOf(name), uidOf(name), home(name), passwordHash)
 	}
 	m.write("/etc/courier/userdb", users.String(), 0o600)
 	m.run("", "makeuserdb")

@@ -7,8 +7,11 @@ import (
 	"strings"
 )
 
-// portDelay is a second POP3 service of Cyrus, one that wants a minute between two logins.
-const portDelay = 1110
+// Two more services of Cyrus: POP3 that wants a minute between two logins, and IMAP that takes no password in the clear.
+const (
+	portDelay  = 1110
+	portSecret = 1143
+)
 
 //go:embed cyrus/imapd.conf
 var imapdConf string
@@ -22,6 +25,7 @@ func startCyrus(m *machine) endpoint {
 	conf := strings.ReplaceAll(imapdConf, "@DIR@", m.dir)
 	m.write("/etc/imapd.conf", conf, 0o644)
 	m.write("/etc/imapd-delay.conf", conf+"popminpoll: 1\n", 0o644)
+	m.write("/etc/imapd-secret.conf", strings.Replace(conf, "allowplaintext: yes", "allowplaintext: no", 1), 0o644)
 	m.write("/etc/cyrus.conf", cyrusConf, 0o644)
 	for _, dir := range []string{"/var/lib/cyrus", "/var/spool/cyrus/mail", "/run/cyrus/proc", "/run/cyrus/lock", "/run/cyrus/socket"} {
 		m.mkdir(dir)

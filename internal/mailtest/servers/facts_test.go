@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pricefetch/internal/mailtest"
 )
 
 // fact is one line of the table in configs/SERVERS.md.
@@ -28,6 +30,7 @@ func measurePOP3(t *testing.T, e endpoint) []fact {
 	return []fact{
 		{"POP3: CAPA", caps.status},
 		{"POP3: STLS", caps.find("STLS")},
+		{"POP3: STLS still listed after the login", yesNo(slices.Contains(caps.inside, "STLS"))},
 		{"POP3: EXPIRE as it is announced", caps.find("EXPIRE")},
 		{"POP3: LOGIN-DELAY as it is announced", caps.find("LOGIN-DELAY")},
 		{"POP3: wrong password", wrongPOP3(t, e)},
@@ -42,21 +45,22 @@ func measurePOP3(t *testing.T, e endpoint) []fact {
 // capabilities is an answer to CAPA.
 type capabilities struct {
 	status string
-	lines  []string
+	inside []string // after the login
+	lines  []string // after it, then before it
 }
 
 func popCaps(t *testing.T, e endpoint) capabilities {
 	k := logIn(t, e.pop3, factsUser)
 	defer k.close()
-	c := capabilities{status: "yes"}
 	status, lines := k.list("CAPA")
+	c := capabilities{status: "yes", inside: lines}
 	if !strings.HasPrefix(status, "+OK") {
 		c.status = "-ERR"
 	}
 	clear := dial(t, e.pop3)
 	defer clear.close()
 	_, before := clear.list("CAPA") // STLS is of use before the login only
-	c.lines = append(lines, before...)
+	c.lines = slices.Concat(lines, before)
 	return c
 }
 
@@ -112,17 +116,34 @@ func behindPASS(t *testing.T, e endpoint) string {
 	return "lost"
 }
 
-// afterTOP reads a header and then its message, in the first session after mail came.
+// afterTOP reads a header and then its message, in the first session after mail came. The message has 55 KB, so that parts show.
 func afterTOP(t *testing.T, e endpoint) string {
-	e.store.put(freshUser, priceLists(3))
-	k := logIn(t, e.pop3, freshUser)
+	user := freshUser
+	e.store.put(user, []letter{{id: "x", raw: mailtest.Flood(user, time.Now())[155].Raw, received: time.Now()}})
+	k := logIn(t, e.pop3, user)
 	defer k.close()
 	k.list("TOP 1 0")
-	_, lines := k.list("RETR 1")
-	if strings.TrimSpace(strings.Join(lines[slices.Index(lines, "")+1:], "")) == "" {
-		return "header alone"
+	var answers []string
+	for range 9 {
+		_, lines := k.list("RETR 1")
+		answers = append(answers, howMuch(lines))
+		if answers[len(answers)-1] == "whole" {
+			break
+		}
 	}
-	return "whole"
+	return strings.Join(answers, ", then ")
+}
+
+// howMuch tells how much of a multipart message came.
+func howMuch(lines []string) string {
+	switch body := strings.TrimSpace(strings.Join(lines[slices.Index(lines, "")+1:], "")); {
+	case body == "":
+		return "header alone"
+	case strings.HasSuffix(body, "--"): // behind the last boundary
+		return "whole"
+	default:
+		return "a part"
+	}
 }
 
 // listedSizes compares LIST with what RETR gives in the same session, the first after mail came, and with LIST in the next.
@@ -196,14 +217,35 @@ func measureIMAP(t *testing.T, e endpoint) []fact {
 	has := func(list, name string) string { return yesNo(slices.Contains(strings.Fields(list), name)) }
 	return []fact{
 		{"IMAP: STARTTLS", has(before, "STARTTLS")},
+		{"IMAP: other capabilities after the login", yesNo(!slices.Equal(sortedWords(before), sortedWords(caps)))},
 		{"IMAP: UIDPLUS", has(caps, "UIDPLUS")},
 		{"IMAP: MOVE", has(caps, "MOVE")},
 		{"IMAP: SPECIAL-USE", has(caps, "SPECIAL-USE")},
 		{"IMAP: IDLE", has(caps, "IDLE")},
 		{"IMAP: UIDNEXT at EXAMINE", yesNo(code(k.ok(k.imap("EXAMINE INBOX")), "UIDNEXT") != "")},
+		{"IMAP: BODY[HEADER.FIELDS (Message-Id)] is answered as", fieldsEcho(t, e)},
 		{"IMAP: UIDVALIDITY of new mail, from EXAMINE to EXAMINE", validity(t, e)},
+		{"IMAP: UIDVALIDITY when one more message came", validityAfter(t, e)},
 		{"IMAP: commands in one packet behind LOGIN", behindLOGIN(t, e)},
 	}
+}
+
+func sortedWords(line string) []string { return slices.Sorted(slices.Values(strings.Fields(line))) }
+
+// fieldsEcho asks for a header field in letters of its own and returns how the server names what it gives.
+func fieldsEcho(t *testing.T, e endpoint) string {
+	k := dial(t, e.imap)
+	defer k.close()
+	k.ok(k.imap("LOGIN %s %s", factsUser, password))
+	k.ok(k.imap("EXAMINE INBOX"))
+	lines := k.ok(k.imap("FETCH 1 BODY.PEEK[HEADER.FIELDS (Message-Id)]"))
+	_, after, _ := strings.Cut(lines[0], "BODY[")
+	name, _, found := strings.Cut(after, "]")
+	if !found || len(lines) < 2 {
+		t.Fatalf("FETCH is answered with %q", lines)
+	}
+	field, _, _ := strings.Cut(lines[1], ":")
+	return "`" + name + "`, the field as `" + field + ":`"
 }
 
 func yesNo(b bool) string {
@@ -236,6 +278,27 @@ func validity(t *testing.T, e endpoint) string {
 		k.close()
 		if i == 0 {
 			<-time.After(1100 * time.Millisecond) // the servers in question make it of the time, in seconds
+		}
+	}
+	if seen[0] == seen[1] {
+		return "the same"
+	}
+	return "another"
+}
+
+// validityAfter opens a mailbox to write, before and after another message is put into it.
+func validityAfter(t *testing.T, e endpoint) string {
+	letters := priceLists(2)
+	var seen [2]string
+	for i := range seen {
+		e.store.put(unreadUser, letters[i:i+1])
+		k := dial(t, e.imap)
+		k.ok(k.imap("LOGIN %s %s", unreadUser, password))
+		seen[i] = code(k.ok(k.imap("SELECT INBOX")), "UIDVALIDITY")
+		k.ok(k.imap("LOGOUT"))
+		k.close()
+		if i == 0 {
+			<-time.After(1100 * time.Millisecond) // as above
 		}
 	}
 	if seen[0] == seen[1] {

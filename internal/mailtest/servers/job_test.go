@@ -16,12 +16,6 @@ import (
 	"pricefetch/internal/mailtest"
 )
 
-// What each mailbox is filled with.
-const (
-	messages = 200
-	wanted   = 40
-)
-
 // account keeps the books of a run: what was served, and what was wrong.
 type account struct {
 	mu  sync.Mutex
@@ -67,63 +61,50 @@ func TestServer(t *testing.T) {
 		t.Run(w.user(), func(t *testing.T) { mainJob(t, a, r, e, w) })
 	}
 	t.Run("wrong-password", func(t *testing.T) { wrongPassword(t, a, r, e) })
-	if quirks, ok := quirksOf[r.name]; ok {
-		t.Run("quirks", func(t *testing.T) { quirks(t, a, e) })
+	for _, protocol := range r.protocols() {
+		if !ownIDs[r.name] {
+			t.Run("reset-"+protocol, func(t *testing.T) { reset(t, a, r, e, protocol) })
+		}
+	}
+	for i, quirk := range quirksOf[r.name] {
+		t.Run(fmt.Sprintf("quirk-%d", i+1), func(t *testing.T) { quirk(t, a, e) })
 	}
 	t.Run("facts", func(t *testing.T) {
 		a.sum.Facts = append([]fact{{"version", r.version(os.Getenv(envPackage))}}, measure(t, r, e)...)
 	})
+	t.Run("check", func(t *testing.T) { connected(t, a, r, e) })
 }
 
-// supplierRules are five rules of the kind that admins write.
-const supplierRules = `rules:
-  - {name: autoparts, from: ["*@autoparts.example"], files: ["*.{xls,xlsx}"]}
-  - {name: kolesa, from: ["kolesa.example"], files: ["*остатки*"]}
-  - {name: maslo, from: [price@maslo.example], subject: ["*прайс*"], files: ["*.csv"]}
-  - {name: filter, from: ["*.filter.example"], files: ["*"], exclude: ["*old*"]}
-  - {name: optom, from: ["*@optom.example"], files: ["*.zip"], save_to: optom/zip}
-`
-
-// suppliers are the senders of what the rules want, each with the folder and the name of its n-th file.
-var suppliers = []struct{ from, subject, dir, name string }{
-	{"Автозапчасти <price@autoparts.example>", "Прайс", "autoparts", "Прайс автозапчасти %d.xlsx"},
-	{`"Колёса, ООО" <sklad@kolesa.example>`, "Остатки", "kolesa", "Остатки на складе %d.csv"},
-	{"price@maslo.example", "Свежий ПРАЙС-лист", "maslo", "масло_%d.csv"},
-	{"<bot@mail.filter.example>", "", "filter", "filter %d.txt"},
-	{"Оптом <o@optom.example>", "From here on", "optom/zip", "оптом-%d.zip"},
-}
-
-// flood makes the messages, every fifth of them wanted, and the files that are wanted; ids are those that carry them.
+// flood makes the messages; ids are those of the wanted ones, files what they bring.
 func flood(user string, received time.Time) (letters []letter, files map[string]string, ids []string) {
 	files = map[string]string{}
-	for i := range messages {
-		id := fmt.Sprintf("%s-%d@servers.example", user, i)
-		received := received.Add(-time.Duration(i) * time.Second) // popa3d tells messages apart by it
-		o := mailtest.MessageOptions{From: "Реклама <news@spam.example>", Subject: "Скидки", Date: received, ID: id, Received: received,
-			Text:  "From Monday on\r\n.a dot\r\n..\r\nFrom here\r\n",
-			Files: []mailtest.Attachment{{Name: fmt.Sprintf("акция-%d.xls", i), Content: fill(i, 3000)}}}
-		if n := i / 5; i%5 == 0 {
-			s := suppliers[n%len(suppliers)]
-			name, content := fmt.Sprintf(s.name, n), fill(i, 2000+137*i)
-			o.From, o.Subject = s.from, s.subject
-			o.Files = []mailtest.Attachment{{Name: name, Content: content, Encoding: mailtest.NameEncoding(n % 5), Quoted: n%7 == 3}}
-			files[s.dir+"/"+name] = sum(content)
-			ids = append(ids, id)
+	for _, m := range mailtest.Flood(user, received) {
+		letters = append(letters, letter{id: m.ID, raw: m.Raw, received: m.Received})
+		if m.Path != "" {
+			files[m.Path] = m.Sum
+			ids = append(ids, m.ID)
 		}
-		letters = append(letters, letter{id: id, raw: mailtest.Message(o), received: received})
 	}
 	return letters, files, ids
 }
 
-// fill makes content that is different for each seed, with every octet in it.
-func fill(seed, n int) []byte {
-	out := make([]byte, n)
-	x := uint32(seed*2654435761 + 1)
-	for i := range out {
-		x = x*1664525 + 1013904223
-		out[i] = byte(x >> 24)
+// wantedOnly is a flood without what no rule wants: enough where it is not about telling mail apart.
+func wantedOnly(user string, received time.Time) (letters []letter, files map[string]string, ids []string) {
+	all, files, ids := flood(user, received)
+	for _, l := range all {
+		if slices.Contains(ids, l.id) {
+			letters = append(letters, l)
+		}
 	}
-	return out
+	return letters, files, ids
+}
+
+// priceLetter is one wanted letter with one file, and what it is saved as.
+func priceLetter(id string, received time.Time, name string) (l letter, path, sum string) {
+	content := mailtest.Fill(len(id), 700)
+	return letter{id: id, received: received, raw: mailtest.Message(mailtest.MessageOptions{
+		From: "price@autoparts.example", Subject: name, ID: id, Date: received, Received: received,
+		Files: []mailtest.Attachment{{Name: name, Content: content}}})}, "autoparts/" + name, mailtest.Sum(content)
 }
 
 // mainJob is the main job of the program over one way: pass after pass, each with the server's mailbox looked at by
@@ -132,9 +113,7 @@ func mainJob(t *testing.T, a *account, r recipe, e endpoint, w way) {
 	now := time.Now()
 	user := w.user()
 	letters, files, ids := flood(user, now.Add(-time.Hour))
-	old := letter{id: user + "-old@servers.example", received: now.AddDate(0, 0, -40)}
-	old.raw = mailtest.Message(mailtest.MessageOptions{From: "price@autoparts.example", Subject: "old", ID: old.id, Date: old.received,
-		Received: old.received, Files: []mailtest.Attachment{{Name: "old.xls", Content: []byte("old")}}})
+	old, _, _ := priceLetter(user+"-old@servers.example", now.AddDate(0, 0, -40), "old.xls")
 	foreign := letter{id: user + "-foreign@servers.example", received: now.Add(-2 * time.Hour), deleted: true}
 	foreign.raw = mailtest.Message(mailtest.MessageOptions{From: "friend@example.org", Subject: "mine", ID: foreign.id, Date: foreign.received, Received: foreign.received})
 	all := append(slices.Clone(letters), old, foreign)
@@ -148,8 +127,8 @@ func mainJob(t *testing.T, a *account, r recipe, e endpoint, w way) {
 	s.configure(w.mailbox(e, user, ""))
 	first := s.once(0)
 	a.served(first.Listed, len(first.Files))
-	if len(first.Files) != wanted || first.Listed != len(all) || first.Baseline != 1 {
-		a.wrong(t, "first pass: %d files of %d listed, %d baseline; want %d, %d, 1\n%s", len(first.Files), first.Listed, first.Baseline, wanted, len(all), s.err)
+	if len(first.Files) != mailtest.FloodWanted || first.Listed != len(all) || first.Baseline != 1 {
+		a.wrong(t, "first pass: %d files of %d listed, %d baseline; want %d, %d, 1\n%s", len(first.Files), first.Listed, first.Baseline, mailtest.FloodWanted, len(all), s.err)
 	}
 	same(t, a, s.imported(), files)
 	stands(t, a, e, user, there)
@@ -162,6 +141,15 @@ func mainJob(t *testing.T, a *account, r recipe, e endpoint, w way) {
 		a.wrong(t, "second pass read %d messages and saved %d files\n%s", second.Read, len(second.Files), s.err)
 	}
 	stands(t, a, e, user, there)
+
+	between, path, sum := priceLetter(user+"-between@servers.example", now, "Новый.xls")
+	e.store.put(user, []letter{between})
+	files[path], there[between.id], ids = sum, true, append(ids, between.id)
+	if p := s.once(0); p.Read != 1 && !numbersAnew[r.name+" "+w.protocol] || len(p.Files) != 1 {
+		a.wrong(t, "of one message that came in between %d were read and %d files saved\n%s", p.Read, len(p.Files), s.err)
+	}
+	a.served(1, 1)
+	same(t, a, s.imported(), files)
 
 	mode := ", retention: {leave_copy: false, brake: off}"
 	s.configure(w.mailbox(e, user, mode))
@@ -195,15 +183,8 @@ func mainJob(t *testing.T, a *account, r recipe, e endpoint, w way) {
 // same compares what was imported with what was wanted.
 func same(t *testing.T, a *account, got, want map[string]string) {
 	t.Helper()
-	for _, path := range slices.Sorted(maps.Keys(want)) {
-		if got[path] != want[path] {
-			a.wrong(t, "%s: got %.12q, want %.12q", path, got[path], want[path])
-		}
-	}
-	for _, path := range slices.Sorted(maps.Keys(got)) {
-		if _, ok := want[path]; !ok {
-			a.wrong(t, "%s: not wanted", path)
-		}
+	for _, difference := range mailtest.Differences(got, want) {
+		a.wrong(t, "%s", difference)
 	}
 }
 

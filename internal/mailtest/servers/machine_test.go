@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"pricefetch/internal/mailtest"
 )
 
@@ -29,8 +31,11 @@ const (
 	portPOP3S = 995
 )
 
-// password is the same for all users.
-const password = "geheim"
+// password is the same for all users; passwordHash is its crypt(3) with SHA-512.
+const (
+	password     = "geheim"
+	passwordHash = "$6$pricefetch$E2mNaVwOBSqxohbiuhvpOO.HKTkTKqktF5QA7Dn5Yjhi1Wuv.0BwmW9NrvykBCLub7CADLJrHZm.ZU3e8P1s/1"
+)
 
 // machine is the inside of the namespaces: the host's files, with the server's packages laid over them.
 type machine struct {
@@ -45,9 +50,6 @@ func enter(t *testing.T, packages string) *machine {
 		t.Fatalf("process %d is not the first of its PID namespace: run make servers", os.Getpid())
 	}
 	m := &machine{t: t, dir: t.TempDir()}
-	for _, sub := range []string{"etc", "work", "var", "run"} {
-		m.mkdir(m.path(sub))
-	}
 	for _, dir := range []string{filepath.Dir(m.dir), m.dir} {
 		if err := os.Chmod(dir, 0o755); err != nil { // the servers' users must pass
 			t.Fatal(err)
@@ -55,8 +57,13 @@ func enter(t *testing.T, packages string) *machine {
 	}
 	m.mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "")
 	m.mount("proc", "/proc", "proc", 0, "")
+	m.mkdir(m.path("changed"))
+	m.mount("tmpfs", m.path("changed"), "tmpfs", 0, "mode=755")                // an overlay's changes cannot lie on another overlay
+	t.Cleanup(func() { _ = unix.Unmount(m.path("changed"), unix.MNT_DETACH) }) // the folder is to be removed
+	m.mkdir(m.path("changed/etc"))
+	m.mkdir(m.path("changed/work"))
 	m.mount("overlay", "/usr", "overlay", 0, "lowerdir="+packages+"/usr:/usr")
-	m.mount("overlay", "/etc", "overlay", 0, "lowerdir="+packages+"/etc:/etc,upperdir="+m.path("etc")+",workdir="+m.path("work"))
+	m.mount("overlay", "/etc", "overlay", 0, "lowerdir="+packages+"/etc:/etc,upperdir="+m.path("changed/etc")+",workdir="+m.path("changed/work"))
 	m.mount("tmpfs", "/var", "tmpfs", 0, "mode=755")
 	m.mount("tmpfs", "/run", "tmpfs", 0, "mode=755")
 	for _, sub := range []string{"/var/tmp", "/var/log", "/var/mail", "/var/lib"} {
@@ -65,7 +72,7 @@ func enter(t *testing.T, packages string) *machine {
 	if err := os.Symlink("/run", "/var/run"); err != nil {
 		t.Fatal(err)
 	}
-	m.run("", "ip", "link", "set", "lo", "up")
+	m.loopback()
 	a, err := mailtest.NewAuthority(time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -75,6 +82,24 @@ func enter(t *testing.T, packages string) *machine {
 	m.write(m.path("key.pem"), string(a.Key), 0o644) // of a certificate that lives for this run
 	m.write(m.path("both.pem"), string(a.Key)+string(a.Cert), 0o644)
 	return m
+}
+
+// loopback brings up the only interface of a new network namespace (netdevice(7)).
+func (m *machine) loopback() {
+	m.t.Helper()
+	lo, err := unix.NewIfreq("lo")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	lo.SetUint16(unix.IFF_UP)
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, lo); err != nil {
+		m.t.Fatalf("bring up lo: %v", err)
+	}
 }
 
 func (m *machine) path(name string) string { return filepath.Join(m.dir, name) }
@@ -140,10 +165,9 @@ func (m *machine) systemUser(name string, id int, home string) {
 // mailUsers makes the accounts users of this machine who log in with the password; each has a home.
 func (m *machine) mailUsers() {
 	m.t.Helper()
-	hash := strings.TrimSpace(m.run("", "openssl", "passwd", "-6", password))
 	for _, name := range accounts {
 		m.systemUser(name, uidOf(name), home(name))
-		m.add("/etc/shadow", name+":"+hash+":20000:0:99999:7:::")
+		m.add("/etc/shadow", name+":"+passwordHash+":20000:0:99999:7:::")
 	}
 }
 

@@ -94,7 +94,7 @@ func outside(only string, update bool) error {
 }
 
 // atOnce is how many servers run at the same time; they wait more than they work.
-const atOnce = 3
+const atOnce = 6
 
 // result is the outcome of one server, or why there is none.
 type result struct {

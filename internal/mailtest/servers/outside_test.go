@@ -53,7 +53,7 @@ func (r recipe) run(work, program string) (o outcome, said string, err error) {
 		return o, "", fmt.Errorf("find own program: %w", err)
 	}
 	written := filepath.Join(work, r.name+".json")
-	cmd := exec.Command(self, "-test.run=^TestServer$", "-test.timeout=10m")
+	cmd := exec.Command(self, "-test.run=^TestServer$", "-test.timeout=20m")
 	cmd.Env = append(os.Environ(), envServer+"="+r.name, envPackage+"="+dir, envProgram+"="+program, envOutcome+"="+written, "TMPDIR="+work)
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET,
@@ -108,14 +108,13 @@ func (r recipe) fetch() (string, error) {
 func (r recipe) download(dir string) error {
 	args := append([]string{"-qq", "-o", "DPkg::Lock::Timeout=300", "-o", "Dir::Cache::archives=" + dir, "-o", "Debug::NoLocking=1",
 		"install", "-y", "--no-install-recommends", "--download-only", "--reinstall"}, r.packages...)
-	out, err := exec.Command("apt-get", args...).CombinedOutput()
-	if err == nil {
+	if err := exec.Command("apt-get", args...).Run(); err == nil {
 		return nil
 	}
 	if out, err := exec.Command("apt-get", "-qq", "update").CombinedOutput(); err != nil {
 		return fmt.Errorf("update package lists: %w\n%s", err, out)
 	}
-	if out, err = exec.Command("apt-get", args...).CombinedOutput(); err != nil {
+	if out, err := exec.Command("apt-get", args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("download %s: %w\n%s", strings.Join(r.packages, " "), err, out)
 	}
 	return nil

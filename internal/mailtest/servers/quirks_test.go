@@ -3,8 +3,13 @@
 package servers
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"net"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,11 +27,37 @@ var cannotDelete = map[string]string{
 // give no sign of it before the second pass finds another UIDVALIDITY. That pass reads again, and saves nothing twice.
 var settlesLate = map[string]bool{"mailutils imap": true}
 
+// numbersAnew are the servers that give every message another id as soon as one more comes: everything wanted is read
+// again then, and saved nothing of it.
+var numbersAnew = map[string]bool{"mailutils imap": true}
+
 // quirksOf are the tests of what only one server does.
-var quirksOf = map[string]func(*testing.T, *account, endpoint){
-	"cyrus":     loginDelay,
-	"mailutils": inUse,
-	"popa3d":    sameUIDL,
+var quirksOf = map[string][]func(*testing.T, *account, endpoint){
+	"cyrus":     {loginDelay, loginDisabled},
+	"mailutils": {inUse, halfMessages},
+	"popa3d":    {sameUIDL},
+}
+
+// saysOf is what `check --connect` says of a server over POP3; with a ! in front what it must not say.
+var saysOf = map[string][]string{
+	"cyrus":       {"The server keeps mail until it is deleted (EXPIRE NEVER)."},
+	"courier":     {"The server wants at least 10s between two logins (LOGIN-DELAY): set poll accordingly."},
+	"mailutils":   {"!EXPIRE 0", "!leave_copy: true cannot be kept"}, // it announces EXPIRENEVER
+	"popa3d":      {"The server has no CAPA: what it can do is found out by trying."},
+	"solid-pop3d": {"The server has no CAPA: what it can do is found out by trying."},
+}
+
+// connected holds what `check --connect` says against what is known of the server.
+func connected(t *testing.T, a *account, r recipe, e endpoint) {
+	s := newSite(t)
+	s.configure(way{"pop3", "none"}.mailbox(e, factsUser, ""))
+	_, out := s.run("check", "--connect")
+	for _, words := range saysOf[r.name] {
+		words, not := strings.CutPrefix(words, "!")
+		if strings.Contains(out, words) == not {
+			a.wrong(t, "check --connect says %q: %v, want %v\n%s", words, not, !not, out)
+		}
+	}
 }
 
 // wrongPassword: every server's refusal, with a response code or without, is known as one that concerns the password.
@@ -49,7 +80,7 @@ func priceLists(n int) []letter {
 		id := fmt.Sprintf("same-%d@servers.example", i)
 		out = append(out, letter{id: id, received: received, raw: mailtest.Message(mailtest.MessageOptions{
 			From: "price@autoparts.example", Subject: "Прайс", ID: id, Date: received, Received: received,
-			Files: []mailtest.Attachment{{Name: fmt.Sprintf("прайс %d.xls", i), Content: fill(i, 500)}}})})
+			Files: []mailtest.Attachment{{Name: fmt.Sprintf("прайс %d.xls", i), Content: mailtest.Fill(i, 500)}}})})
 	}
 	return out
 }
@@ -71,6 +102,81 @@ func loginDelay(t *testing.T, a *account, e endpoint) {
 	}
 }
 
+// loginDisabled: a server that takes no LOGIN in the clear is told no password, and the operator what to set instead; with
+// STARTTLS, after which it offers other capabilities, it is served.
+func loginDisabled(t *testing.T, a *account, e endpoint) {
+	e.store.put(secretUser, priceLists(3))
+	e.imap = portSecret
+	heard := listenBetween(t, &e)
+	s := newSite(t)
+	s.configure(way{"imap", "none"}.mailbox(e, secretUser, ""))
+	if p := s.once(1); p.Class != "auth" || !strings.Contains(p.Error, "set tls: implicit or starttls") {
+		a.wrong(t, "without TLS: class %q: %s", p.Class, p.Error)
+	}
+	if said := heard(); strings.Contains(said, "LOGIN") || strings.Contains(said, "AUTHENTICATE") {
+		a.wrong(t, "without TLS the program said: %q", said)
+	}
+	s.configure(way{"imap", "starttls"}.mailbox(e, secretUser, ""))
+	if p := s.once(0); len(p.Files) != 3 {
+		a.wrong(t, "with STARTTLS: %d files, want 3", len(p.Files))
+	}
+	if said := heard(); !strings.Contains(said, "STARTTLS") || strings.Contains(said, password) {
+		a.wrong(t, "with STARTTLS the password went over the connection in the clear")
+	}
+}
+
+// listenBetween puts itself between the program and the IMAP server. What it returns tells what the program has sent so
+// far.
+func listenBetween(t *testing.T, e *endpoint) (heard func() string) {
+	t.Helper()
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	backend := net.JoinHostPort(host, strconv.Itoa(e.imap))
+	e.imap = l.Addr().(*net.TCPAddr).Port
+	var mu sync.Mutex
+	var said bytes.Buffer
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return // closed
+			}
+			server, err := net.Dial("tcp", backend)
+			if err != nil {
+				_ = client.Close()
+				continue // the program sees a connection that ends
+			}
+			go func() {
+				_, _ = io.Copy(client, server) // either side may end it
+				_ = client.Close()
+			}()
+			go func() {
+				_, _ = io.Copy(io.MultiWriter(server, lockedWriter{&mu, &said}), client)
+				_ = server.Close()
+			}()
+		}
+	}()
+	return func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		return said.String()
+	}
+}
+
+type lockedWriter struct {
+	mu *sync.Mutex
+	w  io.Writer
+}
+
+func (l lockedWriter) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(b)
+}
+
 // inUse: a maildrop that another session holds is served as soon as that session ends.
 func inUse(t *testing.T, a *account, e endpoint) {
 	e.store.put(spareUser, priceLists(3))
@@ -84,6 +190,23 @@ func inUse(t *testing.T, a *account, e endpoint) {
 	if p := s.once(0); len(p.Files) != 3 {
 		a.wrong(t, "after it: %d files, want 3", len(p.Files))
 	}
+}
+
+// halfMessages: of a message whose header came by TOP in the same session this server gives a part, with a final dot, and
+// the whole only when it is asked again. What is saved is whole all the same.
+func halfMessages(t *testing.T, a *account, e endpoint) {
+	letters, files, _ := wantedOnly(secretUser, time.Now().Add(-time.Hour))
+	e.store.put(secretUser, letters)
+	k := logIn(t, e.pop3, secretUser) // another program has read the mailbox before
+	k.list("UIDL")
+	k.pop("QUIT")
+	k.close()
+	s := newSite(t)
+	s.configure(way{"pop3", "none"}.mailbox(e, secretUser, ""))
+	if p := s.once(0); p.Failed != 0 {
+		a.wrong(t, "%d messages failed\n%s", p.Failed, s.err)
+	}
+	same(t, a, s.imported(), files)
 }
 
 // sameUIDL: popa3d makes the UIDL of a few header fields, so that letters which share these share it. They are told

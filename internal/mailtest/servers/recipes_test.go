@@ -25,8 +25,10 @@ type endpoint struct {
 
 // store puts mail into mailboxes and looks what is in them.
 type store interface {
-	// put fills a user's INBOX.
+	// put adds to a user's INBOX.
 	put(user string, letters []letter)
+	// renumber makes the server give the letters in a user's INBOX other ids, as after a restore or a repair.
+	renumber(user string, letters []letter)
 	// left returns the Message-IDs, without angle brackets, of what is in a user's INBOX; one that is there twice, twice.
 	left(user string) []string
 }
@@ -79,8 +81,11 @@ const factsUser = "facts"
 // spareUser is the account of tests that change a mailbox in ways of their own.
 const spareUser = "spare"
 
-// freshUser and sizesUser are accounts whose mailboxes nobody has opened when they are measured, unreadUser the one that
-// nobody opens for writing.
+// secretUser is the account that a server takes no password of in the clear, where it can be told so.
+const secretUser = "secret"
+
+// freshUser and sizesUser are accounts whose mailboxes nobody has opened when they are measured, unreadUser the
+// one that nobody opens for writing.
 const (
 	freshUser  = "fresh"
 	unreadUser = "unread"
@@ -88,7 +93,8 @@ const (
 )
 
 // accounts are the users of every server.
-var accounts = []string{"imap-none", "imap-starttls", "imap-implicit", "pop3-none", "pop3-starttls", "pop3-implicit", factsUser, spareUser, freshUser, unreadUser, sizesUser}
+var accounts = []string{"imap-none", "imap-starttls", "imap-implicit", "pop3-none", "pop3-starttls", "pop3-implicit", "reset-imap", "reset-pop3",
+	factsUser, spareUser, secretUser, freshUser, unreadUser, sizesUser}
 
 func uidOf(user string) int { return 5001 + slices.Index(accounts, user) }
 

@@ -4,8 +4,6 @@ package servers
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +12,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"pricefetch/internal/mailtest"
 	"pricefetch/internal/poll"
 )
 
@@ -38,7 +37,7 @@ func newSite(t *testing.T) *site {
 // configure writes the configuration with one mailbox and the rules of the suppliers.
 func (s *site) configure(mailbox string) {
 	s.t.Helper()
-	text := fmt.Sprintf("import_dir: %[1]s/import\nstate_dir: %[1]s/state\nlimits: {min_free: 1MB}\nmailboxes:\n%s%s", s.dir, mailbox, supplierRules)
+	text := fmt.Sprintf("import_dir: %[1]s/import\nstate_dir: %[1]s/state\nlimits: {min_free: 1MB}\nmailboxes:\n%s%s", s.dir, mailbox, mailtest.SupplierRules)
 	if err := os.WriteFile(filepath.Join(s.dir, "pricefetch.yaml"), []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
@@ -80,30 +79,9 @@ func (s *site) once(status int) pass {
 // imported returns the SHA-256 of every file in the import directory by its path.
 func (s *site) imported() map[string]string {
 	s.t.Helper()
-	out := map[string]string{}
-	root := filepath.Join(s.dir, "import")
-	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() && d.Name() == ".pricefetch" {
-			return filepath.SkipDir
-		}
-		if d.IsDir() {
-			return nil
-		}
-		data, err := os.ReadFile(path)
-		rel, _ := filepath.Rel(root, path) // path is below root
-		out[rel] = sum(data)
-		return err
-	})
+	out, err := mailtest.Imported(filepath.Join(s.dir, "import"))
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return out
-}
-
-func sum(data []byte) string {
-	h := sha256.Sum256(data)
-	return hex.EncodeToString(h[:])
 }

@@ -37,6 +37,31 @@ func (d maildir) put(user string, letters []letter) {
 	d.m.own(dir, uidOf(user), uidOf(user))
 }
 
+// renumber takes away what Courier knows of the mailbox, and the names by which others tell its files apart.
+func (d maildir) renumber(user string, _ []letter) {
+	d.m.t.Helper()
+	dir := filepath.Join(home(user), "Maildir")
+	for _, own := range glob(d.m, filepath.Join(dir, "courier*")) {
+		d.m.run("", "rm", "-r", own)
+	}
+	for _, sub := range []string{"cur", "new"} {
+		for _, path := range glob(d.m, filepath.Join(dir, sub, "*")) {
+			if err := os.Rename(path, strings.Replace(path, ".M", ".R", 1)); err != nil {
+				d.m.t.Fatal(err)
+			}
+		}
+	}
+}
+
+func glob(m *machine, pattern string) []string {
+	m.t.Helper()
+	paths, err := filepath.Glob(pattern)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return paths
+}
+
 func (d maildir) left(user string) []string {
 	d.m.t.Helper()
 	var ids []string
@@ -49,12 +74,8 @@ func (d maildir) left(user string) []string {
 // idsOfFiles reads the Message-IDs of messages that are a file each.
 func idsOfFiles(m *machine, pattern string) []string {
 	m.t.Helper()
-	paths, err := filepath.Glob(pattern)
-	if err != nil {
-		m.t.Fatal(err)
-	}
 	var ids []string
-	for _, path := range paths {
+	for _, path := range glob(m, pattern) {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			m.t.Fatal(err)
@@ -91,22 +112,40 @@ func (b mbox) put(user string, letters []letter) {
 		}
 		text.WriteByte('\n')
 	}
+	b.write(user, append(b.read(user), text.Bytes()...))
+}
+
+func (b mbox) read(user string) []byte {
+	b.m.t.Helper()
+	data, err := os.ReadFile(filepath.Join("/var/mail", user))
+	if err != nil && !os.IsNotExist(err) {
+		b.m.t.Fatal(err)
+	}
+	return data
+}
+
+func (b mbox) write(user string, data []byte) {
+	b.m.t.Helper()
 	path := filepath.Join("/var/mail", user)
-	b.m.write(path, text.String(), 0o660)
+	b.m.write(path, string(data), 0o660)
 	b.m.own(path, uidOf(user), mailGroup)
 }
+
+// renumber takes away the fields that a server has put into the letters to know them again.
+func (b mbox) renumber(user string, _ []letter) {
+	b.m.t.Helper()
+	b.write(user, serversFields.ReplaceAll(b.read(user), nil))
+}
+
+var serversFields = regexp.MustCompile(`(?mi)^(X-IMAPbase|X-UID|X-UIDL|Status|X-Status): .*\n`)
 
 // mailGroup is Debian's group of /var/mail.
 const mailGroup = 8
 
 func (b mbox) left(user string) []string {
 	b.m.t.Helper()
-	data, err := os.ReadFile(filepath.Join("/var/mail", user))
-	if err != nil {
-		b.m.t.Fatal(err)
-	}
 	var ids []string
-	for raw := range bytes.SplitSeq(append([]byte("\n"), data...), []byte("\nFrom sender@supplier.example ")) {
+	for raw := range bytes.SplitSeq(append([]byte("\n"), b.read(user)...), []byte("\nFrom sender@supplier.example ")) {
 		if _, message, ok := bytes.Cut(raw, []byte("\n")); ok && len(message) > 0 {
 			ids = append(ids, idOf(b.m, message))
 		}
@@ -131,6 +170,18 @@ func (c cyrusSpool) put(user string, letters []letter) {
 		talk.wantLine(talk.imap(`APPEND INBOX (%s) "%s" {%d}`, flags, l.received.UTC().Format("_2-Jan-2006 15:04:05 -0700"), len(l.raw)), "+ ")
 		talk.ok(talk.literal(l.raw))
 	}
+}
+
+// renumber makes the mailbox anew, as from a backup.
+func (c cyrusSpool) renumber(user string, letters []letter) {
+	c.m.t.Helper()
+	admin := dial(c.m.t, portIMAP)
+	admin.ok(admin.imap("LOGIN cyrus %s", password))
+	admin.ok(admin.imap("SETACL user/%s cyrus lrswipkxtecda", user))
+	admin.ok(admin.imap("DELETE user/%s", user))
+	admin.ok(admin.imap("CREATE user/%s", user))
+	admin.close()
+	c.put(user, letters)
 }
 
 func (c cyrusSpool) left(user string) []string {
@@ -158,6 +209,9 @@ func (d dovecotStore) put(user string, letters []letter) {
 		d.Append(user, "INBOX", l.raw, l.received, flags...)
 	}
 }
+
+// renumber takes away what Dovecot knows of the mailbox.
+func (d dovecotStore) renumber(user string, _ []letter) { d.Forget(user, "INBOX") }
 
 func (d dovecotStore) left(user string) []string {
 	var ids []string
