@@ -95,7 +95,7 @@ func (d *Dir) makeDir(p *place, parent *os.Root, name string) (made bool, err er
 	if err == nil {
 		return true, nil
 	}
-	if removeErr := p.staging.Remove(temp); removeErr != nil {
+	if removeErr := d.disk.remove(p.staging, temp); removeErr != nil {
 		return false, errors.Join(err, removeErr)
 	}
 	if errors.Is(err, fs.ErrExist) {

@@ -32,7 +32,7 @@ func (d *Dir) Stage(ctx context.Context, r io.Reader, limit int64) (mail.Staged,
 	name := stagedName(p.token)
 	size, sum, err := d.write(ctx, p, name, r, limit)
 	if err != nil {
-		if removeErr := p.staging.Remove(name); removeErr != nil && !errors.Is(removeErr, fs.ErrNotExist) {
+		if removeErr := d.disk.remove(p.staging, name); removeErr != nil && !errors.Is(removeErr, fs.ErrNotExist) {
 			err = fmt.Errorf("%w (its staged file %s could not be removed: %w)", err, name, removeErr)
 		}
 		return mail.Staged{}, err

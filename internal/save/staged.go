@@ -47,7 +47,7 @@ func (d *Dir) Discard(name string) error {
 	if !isStaged(name) {
 		return mail.Errorf(mail.Storage, "discard staged file %q: no such name is given to one", name)
 	}
-	if err := p.staging.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := d.disk.remove(p.staging, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return mail.Errorf(mail.Storage, "discard staged file: %w", err)
 	}
 	return nil
@@ -72,7 +72,7 @@ func (d *Dir) Sweep(keep map[string]bool) (int, error) {
 		if keep[name] || !isStaged(name) && !strings.HasPrefix(name, newDirPrefix) && !strings.HasPrefix(name, atomicfile.TempPrefix) {
 			continue
 		}
-		if err := p.staging.Remove(name); err != nil {
+		if err := d.disk.remove(p.staging, name); err != nil {
 			faults = append(faults, err)
 			continue
 		}
