@@ -194,10 +194,13 @@ func (p *Pass) begin() *run {
 	}
 }
 
-// start notes the pass in the journal and counts the loss of a batch that the last process died in.
+// start notes the pass in the journal, doubts the clock, and counts the loss of a batch that the last process died in.
 func (r *run) start(ctx context.Context) error {
 	var err error
 	if r.state, err = r.Journal.Started(ctx, r.Mailbox, r.Account, r.started); err != nil {
+		return err
+	}
+	if err := r.suspend(ctx); err != nil {
 		return err
 	}
 	return r.lost(ctx, "the program ended while this message was being read")

@@ -36,19 +36,25 @@ func (r *run) retain(ctx context.Context) error {
 	return nil
 }
 
-// watchClock tells why this pass may not delete anything, and suspends deletion by age where the clock, or a long
-// time without a pass, makes ages doubtful.
+// watchClock tells why this pass may not delete anything.
 func (r *run) watchClock(ctx context.Context) (hold string, err error) {
-	hold, suspend := r.doubts()
+	hold, _ = r.doubts()
 	if clock, _ := retain.Clock(r.Now(), r.state.Newest, r.Built); clock != "" {
 		r.Log.Error("nothing is deleted: the clock is doubtful; set it right, or if it is: pricefetch approve --clock "+r.Mailbox, "reason", clock)
 	}
+	return hold, r.suspend(ctx)
+}
+
+// suspend holds deletion by age back, for this and all later passes, where the clock, or a long time without a pass,
+// makes ages doubtful. It is done at the beginning of a pass too: the doubt stays on record however the pass ends.
+func (r *run) suspend(ctx context.Context) error {
+	_, suspend := r.doubts()
 	if suspend == r.state.AgeSuspended {
-		return hold, nil
+		return nil
 	}
 	r.Log.Error("deletion by age is suspended until: pricefetch approve --clock "+r.Mailbox, "reason", suspend)
 	r.state.AgeSuspended = suspend
-	return hold, r.Journal.Update(ctx, r.Mailbox, func(s *mail.MailboxState) { s.AgeSuspended = suspend })
+	return r.Journal.Update(ctx, r.Mailbox, func(s *mail.MailboxState) { s.AgeSuspended = suspend })
 }
 
 // doubts tells why nothing may be deleted now, and why nothing may be deleted by age; "" if it may.

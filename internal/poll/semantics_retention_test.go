@@ -229,3 +229,31 @@ func TestDeletionNotCarriedOut(t *testing.T) {
 		})
 	}
 }
+
+// A clock that was two days back leaves its doubt on record also where no pass came as far as retention meanwhile.
+func TestADoubtfulClockIsRememberedByAPassThatEndsEarly(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		h.pass.Retention.AfterDays, h.pass.Retention.BrakeOff = 3, true
+		h.age("a", 1, 1)
+		h.mustRun()
+		h.now = h.now.AddDate(0, 0, -2)
+		h.server.fail = func(op string) error {
+			if op == "list" {
+				return errCut
+			}
+			return nil
+		}
+		if _, err := h.run(); err == nil {
+			t.Fatal("a pass that could not list succeeded")
+		}
+		h.server.fail = nil
+		h.now = h.now.AddDate(0, 0, 6)
+		h.mustRun()
+		h.wantLeft(1)
+		if _, err := h.journal.ApproveClock(t.Context(), "prices", h.now); err != nil {
+			t.Fatal(err)
+		}
+		h.mustRun()
+		h.wantLeft(0)
+	})
+}
