@@ -416,3 +416,32 @@ func TestOlderJournal(t *testing.T) {
 		t.Errorf("it is told a second time:\n%s", r.err)
 	}
 }
+
+// TestBackupCutShort: killed, or without room on its disk, it leaves no file under the name.
+func TestBackupCutShort(t *testing.T) {
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Fatal("strace is missing: install it (apt-get install strace), or run `make test`, which does")
+	}
+	s := newShop(t, "")
+	s.letter("a.xls", "a", time.Hour)
+	s.must(0, "once")
+	for inject, want := range map[string]string{
+		"pwrite64:signal=KILL:when=20": "", "fsync:signal=KILL:when=1": "", "renameat2:signal=KILL:when=1": "",
+		"pwrite64:error=ENOSPC:when=12+": "write the copy: .*make room on the disk that it goes to",
+	} {
+		call, _, _ := strings.Cut(inject, ":")
+		cmd := s.command("backup", s.path("b.db"))
+		cmd.Args = append([]string{strace, "-f", "-qq", "-o", os.DevNull, "-e", "trace=" + call, "-e", "inject=" + inject}, cmd.Args...)
+		cmd.Path = strace
+		r := s.finish(cmd)
+		if r.status == 0 {
+			t.Errorf("%s: it went well", inject)
+		}
+		wantText(t, r.err, want)
+		if _, err := os.Stat(s.path("b.db")); !os.IsNotExist(err) {
+			t.Errorf("%s: a file is there, %v", inject, err)
+		}
+	}
+	s.must(0, "backup", s.path("b.db"))
+}

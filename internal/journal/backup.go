@@ -3,8 +3,14 @@ package journal
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
+
+	"pricefetch/internal/mail"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // Backup writes a consistent copy of the journal at path into the file into, which must exist and be empty, and returns
@@ -26,6 +32,9 @@ func Backup(ctx context.Context, path, into string, now time.Time) (messages int
 	}
 	if err == nil {
 		_, err = db.ExecContext(ctx, "VACUUM INTO ?", into)
+	}
+	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code()&0xff == sqlite3.SQLITE_FULL {
+		return 0, mail.Errorf(mail.Storage, "write the copy: %w; make room on the disk that it goes to", err)
 	}
 	if err != nil {
 		return 0, j.classed("back up journal", err)

@@ -15,8 +15,8 @@ const (
 	// begins it anew whenever no reader is in it; with readers that take turns there may never be such a moment.
 	logLimit = 32 << 20
 	// logPatience is how long a writer then waits for the readers to leave it.
-	logPatience = 500 * time.Millisecond
-	// logRest is how many transactions pass, after it has waited in vain, before it waits again.
+	logPatience = 2 * time.Second
+	// logRest is how many transactions pass, after it has waited in vain, before it waits again; less if they are large.
 	logRest = 250
 )
 
@@ -25,6 +25,7 @@ type logBound struct {
 	limit    int64         // bytes; 0: logLimit
 	patience time.Duration // 0: logPatience
 	rest     atomic.Int64  // transactions until the readers are waited for again
+	next     atomic.Int64  // or until the log has that size
 }
 
 // keep looks at the log after a transaction. When it has become too large, new readers are kept out of it until the old
@@ -33,11 +34,13 @@ type logBound struct {
 func (b *logBound) keep(ctx context.Context, w *sql.DB, path string) {
 	limit, patience := cmp.Or(b.limit, logLimit), cmp.Or(b.patience, logPatience)
 	info, err := os.Stat(path)
-	if err != nil || info.Size() < limit || b.rest.Add(-1) > 0 {
+	if err != nil || info.Size() < limit || b.rest.Add(-1) > 0 && info.Size() < b.next.Load() {
 		return
 	}
+	b.rest.Store(0)
 	if foldLog(context.WithoutCancel(ctx), w, patience) != nil {
 		b.rest.Store(logRest)
+		b.next.Store(info.Size() + limit)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -233,29 +234,31 @@ func TestMigrationKilled(t *testing.T) {
 	}
 }
 
-// TestMigrationOnFullDisk: without room for the copy nothing is changed, and the error says what to do.
+// TestMigrationOnFullDisk: without room, for the copy or for what comes after it, nothing is lost, and the error says what
+// to do.
 func TestMigrationOnFullDisk(t *testing.T) {
-	for _, when := range []string{"10+", "20+"} {
+	copies := 0
+	for _, when := range []string{"12+", "15+", "20+", "30+"} {
 		t.Run(when, func(t *testing.T) {
 			x := polled(t, numbered(1, 100)...)
 			records := x.all()
 			x.ok(x.Journal.Close())
-			before, err := os.ReadFile(x.path)
-			x.ok(err)
 			said, failed := straced(t, x.path, "pwrite64:error=ENOSPC:when="+when)
-			if !failed || !strings.Contains(said, "copy journal to "+copyName(x.path, 1)) || !strings.Contains(said, "make room") {
-				t.Errorf("failed: %v, said %q", failed, said)
+			if failed && !regexp.MustCompile("make room|it is full or failing").MatchString(said) {
+				t.Errorf("it says %q", said)
 			}
-			after, err := os.ReadFile(x.path)
-			x.ok(err)
-			if string(after) != string(before) {
-				t.Error("the journal was changed")
-			}
-			if names := besides(t, x.path); len(names) != 0 {
-				t.Errorf("%q is left beside the journal", names)
+			if strings.Contains(said, "copy journal to "+copyName(x.path, 1)) { // the calls of each thread are counted
+				copies++
+				if names := besides(t, x.path); len(names) != 0 {
+					t.Errorf("%q is left beside the journal", names)
+				}
 			}
 			wantMigrated(t, x.path, records)
 			wantCopy(t, copyName(x.path, 1), records)
+			equal(t, "files beside the journal", len(besides(t, x.path)), 1)
 		})
+	}
+	if copies == 0 {
+		t.Error("no disk was full in the copy: the calls are others than this test thinks")
 	}
 }

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -118,5 +119,47 @@ func TestFoundFiles(t *testing.T) {
 	}
 	if _, err := x.Intend(t.Context(), 2, []mail.File{file("1", "прайс.xls", "aa")}, savedJudgement, x.time); err != nil || !taken() {
 		t.Errorf("taken %v, %v", taken(), err)
+	}
+}
+
+// A backup beside a writer is one moment of the journal: of every message either all of its story or none.
+func TestBackupBesideAWriter(t *testing.T) {
+	x := polled(t, numbered(1, 300)...)
+	stop, done := make(chan struct{}), make(chan int)
+	go func() {
+		n := 0
+		defer func() { done <- n }()
+		for ; n < 300; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+				x.publish(mail.RecordID(n+1), file("1", "прайс.xls", fmt.Sprint(n)), file("2", "остатки.xls", fmt.Sprint(n)))
+			}
+		}
+	}()
+	last := 0
+	for i := range 4 {
+		into := fmt.Sprintf("%s.%d", x.path, i)
+		x.ok(os.WriteFile(into, nil, 0o600))
+		_, err := Backup(t.Context(), x.path, into, x.time)
+		x.ok(err)
+		r, err := OpenReadOnly(t.Context(), into)
+		x.ok(err)
+		saved, err := r.Records(t.Context(), Filter{Outcomes: []mail.Outcome{mail.Saved}})
+		x.ok(err)
+		files, err := r.Files(t.Context(), FileFilter{State: mail.FilePublished})
+		x.ok(err)
+		intents, err := r.Intents(t.Context(), box)
+		x.ok(err)
+		x.ok(r.Close())
+		if len(files) != 2*len(saved) || len(intents) > 1 || len(saved) < last {
+			t.Errorf("%d saved messages, %d files, %d intents; %d messages in the backup before", len(saved), len(files), len(intents), last)
+		}
+		last = len(saved)
+	}
+	close(stop)
+	if n := <-done; n == 0 {
+		t.Error("nothing was written meanwhile")
 	}
 }
