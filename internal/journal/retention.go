@@ -49,7 +49,8 @@ func (j *Journal) SetPolicy(ctx context.Context, s mail.FolderState) error {
 }
 
 // Deleting journals the intention to delete, before it is asked for. It refuses, for all of ids, what semantics 4
-// says is never deleted: a caller that asks for it is wrong about more than this message.
+// says is never deleted: a caller that asks for it is wrong about more than this message. From now on the last listing
+// proves nothing by its count, whatever comes of the intention: the folder's next listing has to name every message.
 func (j *Journal) Deleting(ctx context.Context, ids []mail.RecordID, now time.Time) error {
 	return j.write(ctx, "note deletions", func(tx *sql.Tx) error {
 		for _, id := range ids {
@@ -72,6 +73,9 @@ func (j *Journal) Deleting(ctx context.Context, ids []mail.RecordID, now time.Ti
 			if _, err := tx.ExecContext(ctx, "UPDATE record SET deletion = 'intended', deletion_since = ? WHERE id = ?", millis(since), id); err != nil {
 				return err
 			}
+			if err := forgetCursor(ctx, tx, id); err != nil {
+				return err
+			}
 			if r.Deletion == mail.DeletionIntended {
 				continue
 			}
@@ -81,6 +85,13 @@ func (j *Journal) Deleting(ctx context.Context, ids []mail.RecordID, now time.Ti
 		}
 		return nil
 	})
+}
+
+// forgetCursor keeps a folder that has lost a message and gained another from passing for unchanged: on a server that
+// shows only the newest ones an older one takes the place of one that we delete, under an id below UIDNEXT.
+func forgetCursor(ctx context.Context, tx *sql.Tx, id mail.RecordID) error {
+	_, err := tx.ExecContext(ctx, "UPDATE folder SET uid_next = 0 WHERE uid_next <> 0 AND id = (SELECT folder FROM record WHERE id = ?)", id)
+	return err
 }
 
 // Deleted stores the answers to deletions, all in one transaction: done → acknowledged; absent, marked and unknown →

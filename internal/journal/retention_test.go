@@ -65,6 +65,30 @@ func TestDeletingIsAllOrNothing(t *testing.T) {
 	wantErr(t, x.Deleted(t.Context(), []mail.DeleteAnswer{{ID: ok, State: mail.DeleteState(99), Why: ""}}, x.time), "unknown answer 99")
 }
 
+// A server that shows only the newest messages puts an older one in the place of one that was deleted: as many as before,
+// and the same UIDNEXT. The listing after a deletion must not pass for unchanged.
+func TestADeletionTakesTheCursor(t *testing.T) {
+	x := polled(t, "7")
+	id := x.judge("7", mail.Unmatched)
+	l := listing("7")
+	l.Next = mail.Cursor{UIDNext: 8, Count: 1}
+	x.sort(l)
+	next := func() uint32 {
+		t.Helper()
+		cursors, err := x.Cursors(t.Context(), box)
+		x.ok(err)
+		if len(cursors) != 1 {
+			t.Fatalf("%d cursors, want 1", len(cursors))
+		}
+		return cursors[0].UIDNext
+	}
+	equal(t, "UIDNEXT before", next(), uint32(8))
+	x.ok(x.Deleting(t.Context(), []mail.RecordID{id}, x.time))
+	equal(t, "UIDNEXT after", next(), uint32(0))
+	x.sort(l)
+	equal(t, "UIDNEXT of the next listing", next(), uint32(8))
+}
+
 // DeletionSince is the first intention's time, however often the deletion is tried.
 func TestDeletionSince(t *testing.T) {
 	x := polled(t, "1")
