@@ -14,7 +14,7 @@ const smallBase = 20
 type recall struct {
 	base   int  // ids of the last complete listing, without those whose deletion we asked for
 	still  int  // of them, listed now
-	others int  // ids listed now that were in no listing since
+	others int  // ids listed now that it did not have
 	whole  bool // the new listing is complete and names every message
 }
 

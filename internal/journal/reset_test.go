@@ -207,3 +207,19 @@ func TestOwnDeletionsAreNoReset(t *testing.T) {
 		equal(t, "step", x.lastStep(x.by(id).ID), "gone from the server after its deletion")
 	}
 }
+
+// New ids that an incomplete listing showed first are no less others than the last complete listing had: the reset is
+// recognised by the next listing that is complete.
+func TestAResetSeenFirstByAnIncompleteListing(t *testing.T) {
+	x := polled(t, "1", "2")
+	short := listing("8", "9")
+	short.Complete = false
+	x.pass(time.Hour)
+	if w := x.sort(short); w.Reset != "" {
+		t.Errorf("an incomplete listing proves a reset: %s", w.Reset)
+	}
+	x.pass(time.Hour)
+	if w := x.sort(listing("8", "9")); !strings.Contains(w.Reset, "only 0 of the 2") {
+		t.Errorf("reset %q, want that none of the 2 known ids is left", w.Reset)
+	}
+}

@@ -213,9 +213,10 @@ func (s *sorting) recall() recall {
 		}
 	}
 	for _, ref := range s.l.Refs {
-		if k, ok := s.known[ref.ID]; !ok {
+		switch k, ok := s.known[ref.ID]; {
+		case !ok || k.listed != 1: // an incomplete listing may have shown it since
 			r.others++
-		} else if k.listed == 1 && !k.ours() {
+		case !k.ours():
 			r.still++
 		}
 	}
