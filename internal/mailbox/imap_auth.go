@@ -18,6 +18,9 @@ import (
 // maxGreeting bounds a line before TLS, in octets.
 const maxGreeting = 8 << 10
 
+// errNoCaps: the library waits for capabilities so long and no longer, whatever Options.Timeout is.
+var errNoCaps = errors.New("the server did not list them within 30s: too slow to go on")
+
 // imapStartTLS reads the greeting and asks for TLS (RFC 9051 section 6.2.1). It takes nothing off the connection that
 // follows the server's answer.
 func imapStartTLS(conn net.Conn) error {
@@ -74,7 +77,7 @@ func (s *imapSession) authenticate(ctx context.Context, secret string) error {
 	}
 	caps := s.client.Caps()
 	if caps == nil {
-		return s.broken(ctx, what+": ask for capabilities", nil)
+		return s.broken(ctx, what+": ask for capabilities", errNoCaps)
 	}
 	if s.client.State() == imap.ConnStateAuthenticated {
 		s.caps = caps // PREAUTH: the connection itself is the credential
