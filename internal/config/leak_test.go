@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 )
@@ -71,4 +72,39 @@ func TestFaultsHidePasswords(t *testing.T) {
 			})
 		}
 	}
+}
+
+// FuzzFaultsHidePasswords: whatever stands around a password that follows its key, no fault and no warning repeats it.
+func FuzzFaultsHidePasswords(f *testing.F) {
+	for name, box := range leaky {
+		if before, after, ok := strings.Cut(box, "password: SECRET"); ok {
+			f.Add("import_dir: /i\nstate_dir: /s\nmailboxes:\n  - "+before, after+"\nrules:\n  - {name: r, from: '*'}\n")
+		} else if name == "" {
+			f.Fatal("a mistake has no name")
+		}
+	}
+	f.Add("mailboxes: [{name: \"", "\"}]")
+	f.Add("include: [\"", "\"]")
+	f.Fuzz(func(t *testing.T, before, after string) {
+		const secret = "Tr0ub4dor-3"
+		text := before + "password: " + secret + after
+		d := disk{
+			read: func(path string) ([]byte, error) {
+				if path == "/etc/p.yaml" {
+					return []byte(text), nil
+				}
+				return nil, fs.ErrNotExist
+			},
+			glob: func(string) ([]string, error) { return nil, nil },
+			mode: func(string) (fs.FileMode, error) { return 0, fs.ErrNotExist },
+		}
+		c, err := load("/etc/p.yaml", strictChecks(), d)
+		said := fmt.Sprint(err)
+		if err == nil {
+			said = c.Warnings.Error()
+		}
+		if strings.Contains(said, secret) {
+			t.Errorf("%s\nis told of as\n%s", text, said)
+		}
+	})
 }
