@@ -194,7 +194,7 @@ func cuts(s string) []int {
 func beginning(s string, forms []string) int {
 	most := 0
 	for _, form := range forms {
-		for n := min(len(form)-1, len(s)); n >= telling && n > most; n-- {
+		for n := min(len(form)-1, len(s), keptLine); n >= telling && n > most; n-- {
 			if strings.HasSuffix(s, form[:n]) {
 				most = n
 			}

@@ -16,14 +16,18 @@ func parseDate(s string) time.Time {
 	if len(s) > maxDate {
 		return time.Time{}
 	}
-	if t, err := mail.ParseDate(s); err == nil && trusted(t) {
-		return t.UTC()
+	t, err := mail.ParseDate(s)
+	if err != nil || !trusted(t) {
+		var d dateParser
+		for _, w := range strings.Fields(strings.ReplaceAll(withoutComments(s), ",", " ")) {
+			d.word(w)
+		}
+		t = d.time()
 	}
-	var d dateParser
-	for _, w := range strings.Fields(strings.ReplaceAll(withoutComments(s), ",", " ")) {
-		d.word(w)
+	if t = t.UTC(); t.Year() < 0 || t.Year() > 9999 {
+		return time.Time{} // neither RFC 3339 nor JSON has such a year
 	}
-	return d.time()
+	return t
 }
 
 // trusted is false where the package time made up a zone of that name with offset 0.

@@ -131,7 +131,7 @@ func FuzzAddresses(f *testing.F) {
 			t.Errorf("%d bytes give %d of addresses", len(s), total)
 		}
 		list, err := netmail.ParseAddressList(s)
-		if err != nil || strings.ContainsAny(s, "\"\\()=?:;<>[]") || !utf8.ValidString(s) {
+		if err != nil || strings.ContainsAny(s, "\"\\()=?:;<>[]'`") || !utf8.ValidString(s) {
 			return // not to be compared: the library decodes, or refuses what is in use
 		}
 		if len(list) != len(found) {
