@@ -92,6 +92,14 @@ type Sizer interface {
 	Listed(ref Ref) int64
 }
 
+// Identifier is a Handler that makes sure which message it is that arrives: a POP3 server may use an id again, with the
+// same size, between two sessions.
+type Identifier interface {
+	// Identify is called with the header that the message itself brings, before its first part is asked about. False:
+	// it is another message than ref stands for; none of its parts is asked about, and Done follows.
+	Identify(ref Ref, e Envelope) bool
+}
+
 // Doomed is a message to be deleted, with what must be verified first in the session that deletes it.
 type Doomed struct {
 	Ref         Ref

@@ -80,10 +80,16 @@ func deliverRaw(ref mail.Ref, src *source, h mail.Handler) (mail.Envelope, error
 
 // deliverParts gives h those leaves that it wants.
 func deliverParts(ref mail.Ref, src *source, h mail.Handler) (mail.Envelope, error) {
-	env := mimepart.Envelope(nil)
+	env, known := mimepart.Envelope(nil), true
 	err := mimepart.Walk(src, mimepart.Visitor{
-		Header: func(raw []byte) { env = mimepart.Envelope(raw) },
-		Want:   func(p mail.Part) bool { return h.Want(ref, p) },
+		Header: func(raw []byte) {
+			env = mimepart.Envelope(raw)
+			env.Ref = ref
+			if i, ok := h.(mail.Identifier); ok {
+				known = i.Identify(ref, env)
+			}
+		},
+		Want: func(p mail.Part) bool { return known && h.Want(ref, p) },
 		Part: func(p mail.Part, r io.Reader) error {
 			if err := h.Part(ref, p, r); err != nil {
 				return &abort{err}

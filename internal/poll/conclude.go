@@ -12,6 +12,9 @@ import (
 
 // conclude judges a message that came whole: what is sound and wanted is published, then the outcome is recorded.
 func (r *run) conclude(ctx context.Context, it *item, d *delivery) error {
+	if it.stranger != nil {
+		return r.another(ctx, it)
+	}
 	j := it.judgement(r.Rules.Hash())
 	faults := it.faults()
 	if len(it.staged) == 0 && len(it.receipts) == 0 && faults == "" {
@@ -37,6 +40,20 @@ func (r *run) conclude(ctx context.Context, it *item, d *delivery) error {
 	if j.Outcome == mail.Saved {
 		r.saved[it.rec.ID] = true
 		r.settled(it.rec.ID)
+	}
+	return nil
+}
+
+// another puts on record that the id stands for another message now. That one is pending, and read by a later pass.
+func (r *run) another(ctx context.Context, it *item) error {
+	it.stranger.Ref = it.rec.Ref
+	records, err := r.Journal.Inspected(ctx, []mail.Inspection{{Record: it.rec, Envelope: *it.stranger}}, r.Now())
+	if err != nil {
+		return err
+	}
+	for _, rec := range records {
+		r.unsaved[rec.ID] = true // it was given whole
+		r.Log.Warn("the server uses the id of a message for another one", "message", it.rec.ID, "now", rec.ID)
 	}
 	return nil
 }

@@ -201,6 +201,8 @@ type item struct {
 	missed   []string // refused by a mask although the sender is wanted
 	begun    bool     // it has begun to arrive
 	paused   string   // a disabled rule that wants something of it
+
+	stranger *mail.Envelope // of the message that came in its place; nil: it is itself
 }
 
 func newItem(rec mail.Record, receipts []mail.File) *item {
@@ -233,6 +235,17 @@ func (d *delivery) Want(ref mail.Ref, p mail.Part) bool {
 		return false
 	}
 	return it.want(d.run, p)
+}
+
+// Identify holds the header that arrives against the one on record. Rules judged the one on record: what another
+// message carries must not be saved by them.
+func (d *delivery) Identify(ref mail.Ref, e mail.Envelope) bool {
+	it, ok := d.items[ref]
+	if !ok || it.rec.Kept != "" || it.rec.Fingerprint == e.Fingerprint {
+		return true // what is kept under held/ is this message, whatever a person did to it there
+	}
+	it.stranger = &e
+	return false
 }
 
 // begin journals that this message is now in hand, so that a death is counted against it alone.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pricefetch/internal/mail"
+	"pricefetch/internal/match"
 )
 
 // lists delivers n wanted messages received a little ago and returns their ids.
@@ -263,5 +264,33 @@ func TestVanishesBeforeTheFetch(t *testing.T) {
 		if rec := h.record(ids[1]); rec.Deletion != mail.DeletionGone {
 			t.Errorf("the message that vanished is %s, deletion %s", rec.Outcome, rec.Deletion)
 		}
+	})
+}
+
+// A server gives the id, and by chance the size, of a message that was inspected and not yet read to another one, from
+// another sender. What comes must not be saved by the rule that wanted the first one's sender, and only once by its own.
+func TestAnIdUsedAgainBeforeItsMessageWasRead(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		h.rules = append(h.rules, match.Rule{Name: "other", From: []string{"*@othersite.ru"}, Files: []string{"*.csv"}})
+		first := letter("a1", "x@autoparts.ru", "p.csv", "old")
+		second := letter("b1", "x@othersite.ru", "q.csv", "new")
+		if len(first) != len(second) {
+			t.Fatalf("the letters have %d and %d bytes, want the same", len(first), len(second))
+		}
+		h.server.add(first, h.now)
+		h.server.fail = func(op string) error {
+			if op == "retr" {
+				return errCut
+			}
+			return nil
+		}
+		if _, err := h.run(); err == nil {
+			t.Fatal("a pass that could not read succeeded")
+		}
+		h.server.fail, h.server.messages[0].raw = nil, []byte(second)
+		for range 3 {
+			h.mustRun()
+		}
+		h.wantFiles("other/q.csv")
 	})
 }
