@@ -172,6 +172,9 @@ func (j *Journal) EndFirstPoll(ctx context.Context, mailbox, folder string, firs
 				return err
 			}
 		}
+		if f.Contact.After(now) {
+			f.Contact = now // by a clock that has been set back since
+		}
 		if cutoff := first.Cutoff(f.Contact); !cutoff.IsZero() {
 			if out.Baseline, err = baseline(ctx, tx, f, cutoff, now); err != nil {
 				return err

@@ -238,3 +238,18 @@ func TestFirstPollGoesOn(t *testing.T) {
 		t.Error("AtFirstPoll is wrong")
 	}
 }
+
+// The first contact was made while the folder was empty; the clock has been set back by years since. What comes now is new.
+func TestFirstPollAfterTheClockWasSetBack(t *testing.T) {
+	x := newFixture(t)
+	x.pass(0)
+	x.sort(listing())
+	x.finish()
+	x.time = x.time.AddDate(-10, 0, 0)
+	w := x.sort(listing("1"))
+	_, err := x.Inspected(t.Context(), []mail.Inspection{{Record: w.Inspect[0], Envelope: header(w.Inspect[0], "m-1", x.time.AddDate(10, 0, 0))}}, x.time)
+	x.ok(err)
+	if n := x.endFirstPoll(); n != 0 || x.by("1").Outcome != mail.Pending {
+		t.Errorf("%d messages are baseline, the new one is %s", n, x.by("1").Outcome)
+	}
+}

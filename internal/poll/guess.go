@@ -118,6 +118,9 @@ func (g *guess) endFirstPoll(ctx context.Context) error {
 	if err := g.takeOver(ctx); err != nil {
 		return err
 	}
+	if g.state.Contact.After(g.started) {
+		g.state.Contact = g.started // by a clock that has been set back since
+	}
 	cutoff := g.FirstRun.Cutoff(g.state.Contact)
 	for i := range g.records {
 		rec := &g.records[i]
