@@ -96,6 +96,19 @@ func (l *loader) checkRetention(n *node, m *Mailbox) {
 	}
 }
 
+// checkUnpack drops what only counts for archives from a rule that opens none: it was inherited, or is without effect.
+func (l *loader) checkUnpack(n *node, r *Rule) {
+	if r.Unpack {
+		return
+	}
+	for _, name := range []string{"members", "passwords"} {
+		if f := n.get(name); f != nil && !f.value.isOff() {
+			l.warning(f, "the key has no effect without unpack: true", "add unpack: true, or remove it")
+		}
+	}
+	r.Members, r.Passwords = nil, nil
+}
+
 // checkDirs keeps apart what importers see and what is ours.
 func (l *loader) checkDirs(root *node) {
 	c := l.cfg

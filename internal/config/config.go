@@ -123,8 +123,11 @@ type Rule struct {
 	Subject    []string // globs; empty: any
 	Files      []string // globs
 	Exclude    []string // globs
-	SaveTo     string   // below import_dir, slash-separated, clean; "" is import_dir itself
-	OnConflict string   // ConflictRename or ConflictReplace
+	Unpack     bool     // archives are opened and what is in them is saved
+	Members    []string // globs over the names in an archive; empty: all
+	Passwords  Passwords
+	SaveTo     string // below import_dir, slash-separated, clean; "" is import_dir itself
+	OnConflict string // ConflictRename or ConflictReplace
 	Enabled    bool
 
 	File string // where it stands

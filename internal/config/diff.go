@@ -28,7 +28,13 @@ func mailboxChanges(old, new *Mailbox) []string {
 	return out
 }
 
-func ruleChanges(old, new *Rule) []string { return changes(ruleKeys(), old, new) }
+func ruleChanges(old, new *Rule) []string {
+	out := changes(ruleKeys(), old, new)
+	if !old.Passwords.Equal(new.Passwords) {
+		out = append(out, "passwords changed")
+	}
+	return out
+}
 
 // diffItems compares two lists whose items are known by their names, present or former.
 func diffItems[T any](what string, old, new []T, called func(t T, key string) string, differ func(old, new *T) []string) []string {

@@ -187,6 +187,7 @@ func (l *loader) rule(n *node) Rule {
 	r := newRule()
 	readTable(&l.reader, keys, merged, &r)
 	require(&l.reader, keys, merged)
+	l.checkUnpack(n, &r)
 	r.File, r.Line = n.file, n.line
 	switch r.SaveTo {
 	case "":

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -178,5 +179,29 @@ func TestSecretDescribe(t *testing.T) {
 		if got := s.Describe(); got != want {
 			t.Errorf("Describe = %q, want %q", got, want)
 		}
+	}
+}
+
+// TestArchivePasswords: a rule's passwords print as a mailbox's does, and reach only whoever asks for them.
+func TestArchivePasswords(t *testing.T) {
+	c := loadGood(t, "testdata/good/unpack.yaml")
+	for i, want := range [][]string{{"hush", "0123"}, {"hush"}, nil} {
+		if got := c.Rules[i].Passwords.Reveal(); !slices.Equal(got, want) {
+			t.Errorf("rule %s: %d passwords, want %d", c.Rules[i].Name, len(got), len(want))
+		}
+	}
+	asJSON, err := json.Marshal(c.Rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{fmt.Sprintf("%v %+v %#v %q", c.Rules, c.Rules, c.Rules, c.Rules[0].Passwords), string(asJSON), string(c.Effective())} {
+		if strings.Contains(text, "hush") || strings.Contains(text, "0123") {
+			t.Errorf("a password is shown: %s", text)
+		}
+	}
+	other := loadGood(t, "testdata/good/unpack.yaml")
+	other.Rules[0].Passwords = other.Rules[0].Passwords[:1]
+	if got := Diff(c, other); len(got) != 1 || got[0] != "rule opens: passwords changed" {
+		t.Errorf("%q", got)
 	}
 }

@@ -199,6 +199,11 @@ func ruleKeys() table[Rule] {
 		one("files", "Masks of the attachment's file name.", list(checkGlob), func(r *Rule) *[]string { return &r.Files }),
 		one("exclude", "Masks of file names that the rule does not take.", list(checkGlob),
 			func(r *Rule) *[]string { return &r.Exclude }).orOff(),
+		one("unpack", "Open a zip, rar, 7z or gz that the rule takes, and save what is in it.", boolean(),
+			func(r *Rule) *bool { return &r.Unpack }),
+		one("members", "With unpack: masks of the names inside of the archive; default: all.", list(checkGlob),
+			func(r *Rule) *[]string { return &r.Members }).orOff(),
+		passwordsKey("passwords", "With unpack: passwords of archives, tried in their order."),
 		view("save_to", "The directory below import_dir; . is import_dir itself; default: the rule's name.", text(checkSaveTo),
 			func(r *Rule) string {
 				if r.SaveTo == "" {
