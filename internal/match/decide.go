@@ -19,6 +19,7 @@ const (
 	KindExclude  Kind = "exclude"  // an exclude mask takes the name
 	KindDisabled Kind = "disabled" // the rule would take it, but is disabled
 	KindMailbox  Kind = "mailbox"  // the rule is for other mailboxes
+	KindMember   Kind = "member"   // no members mask takes the name in the archive
 )
 
 // Refusal is one rule's reason, in an admin's words.
@@ -58,6 +59,7 @@ func (r *Rules) Sender(e mail.Envelope) Interest {
 // Decision is what becomes of one attachment.
 type Decision struct {
 	Rule     string    // the first enabled rule that takes it; "" none
+	Unpack   bool      // Rule opens archives: if it is one, Member decides what of it is taken
 	Disabled string    // the first disabled rule that would take it; "" none
 	Refusals []Refusal // of the rules tried before Rule, and of disabled ones
 	// NearMiss: no rule takes it, disabled ones included, an enabled rule that wants the sender refused it by its file
@@ -96,11 +98,26 @@ func (r *Rules) File(e mail.Envelope, p mail.Part) Decision {
 			text := fmt.Sprintf("the rule would take «%s» but is disabled (enabled: false)", shown(p.Name))
 			d.Refusals = append(d.Refusals, Refusal{c.Name, KindDisabled, text})
 		default:
-			d.Rule = c.Name
+			d.Rule, d.Unpack = c.Name, c.Unpack
 		}
 	}
 	d.NearMiss = masked && d.Rule == "" && d.Disabled == "" && countsAsMiss(p)
 	return d
+}
+
+// Member tells whether a rule takes a file of that name out of an archive, or why not.
+func (r *Rules) Member(rule, name string) (Refusal, bool) {
+	for _, c := range r.reach {
+		if c.Name != rule {
+			continue
+		}
+		if _, ok := c.members.find(unslash(fold(baseName(name)))); ok {
+			return Refusal{}, true
+		}
+		text := fmt.Sprintf("no members mask takes «%s» (masks: %s)", shown(name), shownMasks(c.members.written()))
+		return Refusal{rule, KindMember, text}, false
+	}
+	return Refusal{rule, KindMailbox, "the rule is for other mailboxes"}, false
 }
 
 // message is an envelope made comparable, once for all rules.

@@ -22,6 +22,8 @@ type Rule struct {
 	Subject   []string // globs over the decoded subject; empty: any
 	Files     []string // globs over the file name; empty: every attachment
 	Exclude   []string // globs that win over Files
+	Unpack    bool     // archives are opened
+	Members   []string // with Unpack: globs over the names in an archive; empty: all
 	Disabled  bool     // enabled: false: its mail is left alone
 }
 
@@ -38,6 +40,7 @@ type rule struct {
 	subject globs
 	files   globs
 	exclude globs
+	members globs
 }
 
 // Compile checks and prepares rules. Its error joins every fault of every rule, each naming the rule and the mask.
@@ -60,11 +63,12 @@ func Compile(rules []Rule) (*Rules, error) {
 
 func compileRule(r Rule) (*rule, error) {
 	c := &rule{Rule: cloneRule(r)}
-	var faults [4]error
+	var faults [5]error
 	c.from, faults[0] = compileSenders(r.From)
 	c.subject, faults[1] = compileGlobs("subject", orAny(r.Subject), false)
 	c.files, faults[2] = compileGlobs("files", orAny(r.Files), true)
 	c.exclude, faults[3] = compileGlobs("exclude", r.Exclude, true)
+	c.members, faults[4] = compileGlobs("members", orAny(r.Members), true)
 	return c, errors.Join(faults[:]...)
 }
 
@@ -75,6 +79,7 @@ func cloneRule(r Rule) Rule {
 	r.Subject = slices.Clone(r.Subject)
 	r.Files = slices.Clone(r.Files)
 	r.Exclude = slices.Clone(r.Exclude)
+	r.Members = slices.Clone(r.Members)
 	return r
 }
 
@@ -118,15 +123,23 @@ func (r *Rules) Hash() string {
 	type deciding struct {
 		From, Subject, Files, Exclude []string
 		Disabled                      bool
+		Unpack                        bool     `json:",omitempty"` // left out, rules without it keep their hash
+		Members                       []string `json:",omitempty"`
 	}
 	all := make([]deciding, 0, len(r.reach))
 	for _, c := range r.reach {
+		members := c.members.canonical()
+		if !c.Unpack {
+			members = nil
+		}
 		all = append(all, deciding{
 			From:     canonicalSenders(c.from),
 			Subject:  c.subject.canonical(),
 			Files:    c.files.canonical(),
 			Exclude:  c.exclude.canonical(),
 			Disabled: c.Disabled,
+			Unpack:   c.Unpack,
+			Members:  members,
 		})
 	}
 	text, err := json.Marshal(struct {
