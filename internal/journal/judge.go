@@ -4,7 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"slices"
+	"reflect"
 	"time"
 
 	"pricefetch/internal/mail"
@@ -91,7 +91,7 @@ func settle(ctx context.Context, tx *sql.Tx, r mail.Record, g mail.Judgement, no
 // sameJudgement reports whether settle would change nothing.
 func sameJudgement(r mail.Record, g mail.Judgement) bool {
 	return g.Outcome == r.Outcome && g.Reason == r.Reason && g.Leftover == r.Leftover && g.RulesHash == r.RulesHash &&
-		(g.Parts == nil || slices.Equal(g.Parts, r.Parts)) && r.Failures == 0 && r.Losses == 0 && !r.Solo && !r.Forced
+		(g.Parts == nil || reflect.DeepEqual(g.Parts, r.Parts)) && r.Failures == 0 && r.Losses == 0 && !r.Solo && !r.Forced
 }
 
 func judgementText(g mail.Judgement) string {

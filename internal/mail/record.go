@@ -104,6 +104,8 @@ type PartNote struct {
 	Referenced bool   `json:"referenced,omitempty"` // the HTML shows it
 	Rule       string `json:"rule,omitempty"`       // the rule that takes it
 	Reason     string `json:"reason,omitempty"`     // why none does
+
+	Members []string `json:"members,omitempty"` // of an archive that Rule would open: the files in it, of which none is taken
 }
 
 // Judgement is the outcome of judging one message.

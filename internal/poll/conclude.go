@@ -31,7 +31,7 @@ func (r *run) conclude(ctx context.Context, it *item, d *delivery) error {
 		}
 		j.Outcome = outcome
 	}
-	if len(it.tooLarge) > 0 {
+	if len(it.tooLarge)+len(it.locked) > 0 {
 		return r.hold(ctx, it.rec, faults, d)
 	}
 	if faults != "" {
@@ -219,6 +219,7 @@ func (it *item) faults() string {
 	if len(it.tooLarge) > 0 {
 		all = append(all, quoted(it.tooLarge)+" is larger than limits.message_size")
 	}
+	all = append(all, it.locked...)
 	if len(it.damaged) > 0 {
 		all = append(all, quoted(it.damaged)+" is damaged: its content cannot be decoded to the end")
 	}

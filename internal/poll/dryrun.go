@@ -51,6 +51,8 @@ type PlannedFile struct {
 	Rule string `json:"rule"`
 	File string `json:"file"` // decoded name
 	Dir  string `json:"dir"`  // below import_dir
+
+	Member string `json:"member,omitempty"` // path in the archive that File comes out of
 }
 
 // PlannedMessage names a message for a person.

@@ -192,12 +192,14 @@ type delivery struct {
 // item is one message while it arrives.
 type item struct {
 	rec      mail.Record
-	receipts map[string]mail.File // by part: never published twice
+	receipts map[string]mail.File // by part, or by part and member: never published twice
 	rules    map[string]string    // by part: the rule that takes it
+	unpack   map[string]bool      // by part: if it is an archive, it is opened
 	parts    []mail.PartNote
 	staged   []mail.File
 	damaged  []string
 	tooLarge []string
+	locked   []string // archives that cannot be opened, each with the reason
 	missed   []string // refused by a mask although the sender is wanted
 	begun    bool     // it has begun to arrive
 	paused   string   // a disabled rule that wants something of it
@@ -206,9 +208,9 @@ type item struct {
 }
 
 func newItem(rec mail.Record, receipts []mail.File) *item {
-	it := &item{rec: rec, receipts: map[string]mail.File{}, rules: map[string]string{}}
+	it := &item{rec: rec, receipts: map[string]mail.File{}, rules: map[string]string{}, unpack: map[string]bool{}}
 	for _, f := range receipts {
-		it.receipts[f.Part] = f
+		it.receipts[receiptOf(f.Part, f.Member)] = f
 	}
 	return it
 }
@@ -219,6 +221,14 @@ func (d *delivery) Listed(ref mail.Ref) int64 {
 		return it.rec.Size
 	}
 	return -1
+}
+
+// receiptOf is the key of a receipt: a member of an archive has its own.
+func receiptOf(part, member string) string {
+	if member == "" {
+		return part
+	}
+	return part + "\x00" + member
 }
 
 // Want answers which parts' bytes are to be moved.
@@ -279,7 +289,7 @@ func (it *item) want(r *run, p mail.Part) bool {
 		it.paused = decision.Disabled
 	}
 	it.parts = append(it.parts, note)
-	it.rules[p.Path] = decision.Rule
+	it.rules[p.Path], it.unpack[p.Path] = decision.Rule, decision.Unpack
 	return decision.Rule != ""
 }
 
@@ -343,6 +353,9 @@ func (d *delivery) settle(it *item, err error) error {
 	ctx := context.WithoutCancel(d.ctx)
 	switch {
 	case err == nil:
+		if err := d.run.unpack(d.ctx, it); err != nil {
+			return err
+		}
 		return d.run.conclude(ctx, it, d)
 	case mail.ClassOf(err) == mail.Message, it.rec.Kept != "":
 		return d.run.fail(ctx, it, err.Error(), d)

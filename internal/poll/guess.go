@@ -194,43 +194,71 @@ func (g *guess) Want(ref mail.Ref, p mail.Part) bool {
 	return ok && !p.IsRoot() && p.Attachment && it.want(g.run, p)
 }
 
-// Part reads one wanted attachment and keeps nothing of it.
+// Part reads one wanted attachment and keeps nothing of it, an archive until it has been opened.
 func (g *guess) Part(ref mail.Ref, p mail.Part, content io.Reader) error {
+	it := g.items[ref]
+	f := mail.File{Part: p.Path, Rule: it.rules[p.Path], Original: p.Name}
+	if it.unpack[p.Path] {
+		return g.opened(ref, f, content)
+	}
+	return g.read(ref, f, "", content, io.Discard)
+}
+
+// read reads a file to know its checksum and size, and plans to save it.
+func (g *guess) read(ref mail.Ref, f mail.File, archive string, content io.Reader, copyTo io.Writer) error {
 	it, sum := g.items[ref], sha256.New()
-	n, err := io.Copy(sum, content)
+	n, err := io.Copy(io.MultiWriter(sum, copyTo), content)
 	switch {
-	case errors.Is(err, mail.ErrDamaged):
-		it.damaged = append(it.damaged, p.Name)
+	case errors.Is(err, mail.ErrDamaged) && archive == "":
+		it.damaged = append(it.damaged, f.Original)
 		return nil
 	case err != nil:
 		return err
-	case g.MessageSize > 0 && n > g.MessageSize && !it.rec.Forced:
-		it.tooLarge = append(it.tooLarge, p.Name)
+	case g.MessageSize > 0 && n > g.MessageSize && !it.rec.Forced && archive == "":
+		it.tooLarge = append(it.tooLarge, f.Original)
 		return nil
 	}
-	f := mail.File{Part: p.Path, Rule: it.rules[p.Path], Original: p.Name}
+	f.SHA256 = hex.EncodeToString(sum.Sum(nil))
 	it.staged = append(it.staged, f)
-	if past, ok := g.known.(Past); ok {
-		known, err := past.Imported(context.Background(), f.Rule, it.rec.Fingerprint, p.Name, hex.EncodeToString(sum.Sum(nil)))
-		if err != nil || known {
-			g.dup[ref]++
-			return err
+	return nil
+}
+
+// save plans to save what was read of a message, unless it went out before.
+func (g *guess) save(ref mail.Ref) error {
+	it := g.items[ref]
+	for _, f := range it.staged {
+		if past, ok := g.known.(Past); ok {
+			known, err := past.Imported(context.Background(), f.Rule, it.rec.Fingerprint, f.Original, f.SHA256)
+			if err != nil {
+				return err
+			}
+			if known {
+				g.dup[ref]++
+				continue
+			}
 		}
+		g.plan.Save = append(g.plan.Save, PlannedFile{
+			PlannedMessage: planned(*g.index[ref], ""), Rule: f.Rule, File: f.Original, Member: f.Member, Dir: g.Destination(f.Rule).Dir,
+		})
 	}
-	g.plan.Save = append(g.plan.Save, PlannedFile{
-		PlannedMessage: planned(*g.index[ref], ""), Rule: f.Rule, File: p.Name, Dir: g.Destination(f.Rule).Dir,
-	})
 	return nil
 }
 
 // Done ends one message.
 func (g *guess) Done(ref mail.Ref, err error) error {
 	rec, it := g.index[ref], g.items[ref]
+	if rec == nil {
+		return nil
+	}
+	if err == nil {
+		if err := g.save(ref); err != nil {
+			return err
+		}
+	}
 	switch {
-	case rec == nil:
 	case err != nil:
 		g.leave(rec, rec.Outcome, err.Error())
-	case len(it.tooLarge) > 0:
+	case len(it.tooLarge)+len(it.locked) > 0:
 		g.leave(rec, mail.Held, it.faults())
 	case it.faults() != "":
 		g.leave(rec, mail.Failed, it.faults())

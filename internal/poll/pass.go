@@ -30,6 +30,8 @@ type Pass struct {
 	OpenKept    func(mail.Record) Fetcher // reads a raw message below held/
 	Journal     Journal
 	Import      Import
+	Archives    Archives
+	Scratch     func() (Scratch, error) // for Plan
 	Held        Held
 	Finder      Finder // nil, unless the journal was restored from a backup
 

@@ -121,22 +121,43 @@ type Retention interface {
 	Deleted(ctx context.Context, answers []mail.DeleteAnswer, now time.Time) error
 }
 
-// Import is the import directory and the folder of held raw messages. Its errors have class mail.Storage.
+// Import is the import directory. Its errors have class mail.Storage.
 type Import interface {
+	Staging
 	// Ready tells whether the staging directory is the one that the journal knows, everything is writable and there is
 	// more than min_free.
 	Ready(ctx context.Context) error
-	// Stage streams r into a hidden synced file; more than limit bytes is mail.ErrTooLarge, 0 is no limit. Errors of r
-	// are returned as they are, with the file removed.
-	Stage(ctx context.Context, r io.Reader, limit int64) (mail.Staged, error)
 	// Free returns a safe name for original in dir: the first of "name.xls", "name (2).xls", … that neither exists in
 	// the directory nor is in taken. With replace an existing file is no obstacle.
 	Free(dir, original string, replace bool, taken func(name string) bool) (string, error)
 	// Publish renames a staged file to its final name without replacing (or over it, if f.Replace). Before the rename,
 	// under the directory's mutex, it asks superseded, and does nothing if that is true. See mail.Published.
 	Publish(ctx context.Context, f mail.File, superseded func() (bool, error)) (mail.Published, error)
+}
+
+// Staging holds files on the import filesystem that nobody sees yet.
+type Staging interface {
+	// Stage streams r into a hidden synced file; more than limit bytes is mail.ErrTooLarge, 0 is no limit. Errors of r
+	// are returned as they are, with the file removed.
+	Stage(ctx context.Context, r io.Reader, limit int64) (mail.Staged, error)
+	// Reopen gives a staged file to be read.
+	Reopen(name string) (mail.Content, error)
 	// Discard removes a staged file; one that is not there is no error.
 	Discard(name string) error
+}
+
+// Archives opens archives.
+type Archives interface {
+	// Unpack gives the files in an archive to sink, with the passwords of rule and under limits. It reports whether
+	// content is an archive at all; name is its own. That it cannot be opened is mail.ErrEncrypted, ErrDamaged,
+	// ErrTooLarge or ErrUnsupported; other errors are those of content, sink and ctx.
+	Unpack(ctx context.Context, rule, name string, content mail.Content, sink mail.MemberSink) (bool, error)
+}
+
+// Scratch is a file that a dry run needs for a moment; it is gone once closed.
+type Scratch interface {
+	io.Writer
+	mail.Content
 }
 
 // Held keeps raw messages under state_dir/held within a bound.

@@ -2,8 +2,10 @@ package poll
 
 import (
 	"context"
+	"slices"
 
 	"pricefetch/internal/mail"
+	"pricefetch/internal/match"
 )
 
 // rejudge holds messages that other rules than today's judged against today's, from what is on record of them. What
@@ -46,7 +48,8 @@ func (r *run) savedAgain(ctx context.Context, rec mail.Record) error {
 func (r *run) missed(rec mail.Record) []string {
 	var names []string
 	for _, part := range rec.Parts {
-		if part.Rule == "" && r.Rules.File(rec.Envelope, asPart(part)).NearMiss {
+		d := r.Rules.File(rec.Envelope, asPart(part))
+		if part.Rule == "" && (d.NearMiss || d.Rule != "" && !r.fits(part, d)) {
 			names = append(names, part.Name)
 		}
 	}
@@ -82,9 +85,10 @@ func (r *run) outcomeNow(rec mail.Record) mail.Outcome {
 		d := r.Rules.File(rec.Envelope, asPart(part))
 		out := part.Rule != ""
 		saved = saved || out
-		wanted = wanted || !out && d.Rule != ""
+		fits := r.fits(part, d)
+		wanted = wanted || !out && d.Rule != "" && fits
 		paused = paused || d.Disabled != ""
-		missed = missed || !out && d.NearMiss
+		missed = missed || !out && (d.NearMiss || d.Rule != "" && !fits)
 	}
 	switch {
 	case wanted:
@@ -99,6 +103,15 @@ func (r *run) outcomeNow(rec mail.Record) mail.Outcome {
 		return mail.NearMiss
 	}
 	return mail.Unmatched
+}
+
+// fits reports whether a rule that takes an attachment finds something in it: of an archive that nothing was taken from,
+// the names of its files are on record.
+func (r *run) fits(part mail.PartNote, d match.Decision) bool {
+	return part.Members == nil || !d.Unpack || slices.ContainsFunc(part.Members, func(name string) bool {
+		_, ok := r.Rules.Member(d.Rule, name)
+		return ok
+	})
 }
 
 // asPart is what the journal remembers of an attachment.

@@ -2,7 +2,9 @@ package save
 
 import (
 	"errors"
+	"io"
 	"io/fs"
+	"os"
 	"strings"
 
 	"pricefetch/internal/atomicfile"
@@ -35,6 +37,44 @@ func (d *Dir) staged(p *place, name string) (bool, error) {
 
 func isStaged(name string) bool {
 	return strings.HasPrefix(name, stagedPrefix) && !strings.ContainsAny(name, "/\\\x00")
+}
+
+// Reopen gives what was staged, to be read. Its errors have class mail.Storage.
+func (d *Dir) Reopen(name string) (mail.Content, error) {
+	p, err := d.open()
+	if err != nil {
+		return nil, err
+	}
+	defer p.close()
+	if !isStaged(name) {
+		return nil, mail.Errorf(mail.Storage, "read staged file %q: no such name is given to one", name)
+	}
+	f, err := p.staging.Open(name)
+	if err != nil {
+		return nil, mail.Errorf(mail.Storage, "read staged file: %w", err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		_ = f.Close()
+		return nil, mail.Errorf(mail.Storage, "read staged file: %w", err)
+	}
+	return &content{f, info.Size()}, nil
+}
+
+// content is a staged file. What the disk cannot read is no fault of the file.
+type content struct {
+	*os.File
+	size int64
+}
+
+func (c *content) Size() int64 { return c.size }
+
+func (c *content) ReadAt(b []byte, off int64) (int, error) {
+	n, err := c.File.ReadAt(b, off)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = mail.Errorf(mail.Storage, "read staged file: %w", err)
+	}
+	return n, err
 }
 
 // Discard removes a staged file; one that is not there is no error.
