@@ -37,7 +37,7 @@ var mayImport = map[string]struct {
 	"notify":     {[]string{"mail"}, "it takes events from the journal's outbox"},
 	"poll":       {[]string{"mail", "match", "retain"}, "sessions, disk and journal arrive as interfaces that poll declares"},
 	"monitor":    {[]string{"mail", "journal"}, "it only reads"},
-	"daemon": {[]string{"atomicfile", "config", "journal", "mail", "mailbox", "match", "mimepart", "monitor", "notify", "poll",
+	"daemon": {[]string{"archive", "atomicfile", "config", "journal", "mail", "mailbox", "match", "mimepart", "monitor", "notify", "poll",
 		"retain", "save", "save/held", "schedule"}, "it builds everything"},
 	"mailtest":        {[]string{"mail", "mailtest/corpus"}, "servers for tests and the demo"},
 	"mailtest/corpus": {[]string{"mail"}, "sample messages"},

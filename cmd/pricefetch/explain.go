@@ -64,6 +64,17 @@ type explainedPart struct {
 	Disabled string    `json:"disabled,omitempty"`
 	NearMiss bool      `json:"near_miss,omitempty"`
 	Refusals []refusal `json:"refusals,omitempty"`
+
+	Members []explainedMember `json:"members,omitempty"` // of an archive that the rule opens
+	Error   string            `json:"error,omitempty"`   // why it cannot be opened
+	archive bool
+}
+
+// explainedMember is a file in an archive.
+type explainedMember struct {
+	Member string `json:"member"`
+	Path   string `json:"path,omitempty"`   // below import_dir, if it is taken
+	Reason string `json:"reason,omitempty"` // why it is not
 }
 
 type refusal struct {
@@ -124,9 +135,25 @@ func explain(message string, e daemon.Explanation) explained {
 		if part.Rule != "" {
 			part.Path = path(mail.File{Dir: p.Dir, Name: p.Name})
 		}
+		explainArchive(&part, p)
 		x.Parts = append(x.Parts, part)
 	}
 	return x
+}
+
+// explainArchive tells what is taken out of an archive, in place of the archive itself.
+func explainArchive(part *explainedPart, p daemon.PartDecision) {
+	part.archive, part.Error = p.Archive, p.Fault
+	if p.Archive {
+		part.Path = ""
+	}
+	for _, m := range p.Members {
+		x := explainedMember{Member: m.Path, Reason: m.Refusal.Text}
+		if m.Taken {
+			x.Path = path(mail.File{Dir: p.Dir, Name: m.Name})
+		}
+		part.Members = append(part.Members, x)
+	}
 }
 
 func refusals(all []match.Refusal) []refusal {
@@ -166,6 +193,8 @@ func (a *app) printExplained(all []explained) error {
 func (a *app) printPart(p explainedPart, senderTold bool) {
 	name := p.Name
 	switch {
+	case p.archive:
+		a.printArchive(p)
 	case p.Rule != "":
 		a.say("  «%s»: rule %s takes it, as %s\n", name, p.Rule, p.Path)
 	case p.Disabled != "":
@@ -180,5 +209,25 @@ func (a *app) printPart(p explainedPart, senderTold bool) {
 			continue
 		}
 		a.say("    rule %s: %s\n", r.Rule, r.Text)
+	}
+}
+
+// printArchive tells about an archive that a rule opens, file by file.
+func (a *app) printArchive(p explainedPart) {
+	a.say("  «%s»: rule %s opens it\n", p.Name, p.Rule)
+	taken := 0
+	for _, m := range p.Members {
+		if m.Path == "" {
+			a.say("    «%s»: %s\n", m.Member, m.Reason)
+			continue
+		}
+		taken++
+		a.say("    «%s»: taken, as %s\n", m.Member, m.Path)
+	}
+	switch {
+	case p.Error != "":
+		a.say("    FAULT: %s; the message is held and nothing of the archive is saved\n", p.Error)
+	case taken == 0:
+		a.say("    near miss: nothing in the archive is taken\n")
 	}
 }

@@ -156,7 +156,7 @@ func (a *app) printFolderPlan(mailbox string, f poll.FolderPlan) error {
 	}
 	var save [][]string
 	for _, s := range f.Save {
-		save = append(save, []string{"  save", shortTime(s.Received), sender(s.From), s.File, strings.TrimPrefix(s.Dir+"/", "/"), "rule " + s.Rule + " takes it"})
+		save = append(save, []string{"  save", shortTime(s.Received), sender(s.From), planFile(s), strings.TrimPrefix(s.Dir+"/", "/"), "rule " + s.Rule + " takes it"})
 	}
 	for _, m := range f.Leave {
 		save = append(save, []string{"  leave", shortTime(m.Received), sender(m.From), clip(m.Subject, 40), string(m.Outcome), m.Reason})
@@ -176,6 +176,14 @@ func (a *app) printFolderPlan(mailbox string, f poll.FolderPlan) error {
 		a.say("  deletions are held back: %s\n", f.HeldBack)
 	}
 	return nil
+}
+
+// planFile names a file; of one in an archive where it lies there.
+func planFile(f poll.PlannedFile) string {
+	if f.Member == "" || f.Member == f.File {
+		return f.File
+	}
+	return f.File + " (" + f.Member + ")"
 }
 
 func sender(from []string) string {

@@ -21,7 +21,7 @@ func translateRules(rules []config.Rule) []match.Rule {
 	for i, r := range rules {
 		out[i] = match.Rule{
 			Name: r.Name, Mailboxes: r.Mailboxes, From: r.From, Subject: r.Subject, Files: r.Files, Exclude: r.Exclude,
-			Disabled: !r.Enabled,
+			Unpack: r.Unpack, Members: r.Members, Disabled: !r.Enabled,
 		}
 	}
 	return out
@@ -76,7 +76,7 @@ func newPass(c *config.Config, rules *match.Rules, m config.Mailbox, o Options) 
 		Mailbox: m.Name, Account: Account(m), Rules: rules.For(m.Name), Rescan: m.Rescan,
 		FirstRun:    mail.FirstRun{All: m.FirstRun.All, None: m.FirstRun.None, Age: m.FirstRun.Age, Since: m.FirstRun.Since},
 		MessageSize: c.Limits.MessageSize, Retention: Retention(m), Interval: m.Poll, Insecure: m.Insecure, Built: o.Built,
-		Destination: destinations(c.Rules), Now: o.Now, Log: o.Log.With("mailbox", m.Name),
+		Archives: newArchives(c.Rules), Scratch: newScratch, Destination: destinations(c.Rules), Now: o.Now, Log: o.Log.With("mailbox", m.Name),
 	}
 }
 

@@ -66,6 +66,18 @@ type PartDecision struct {
 	Decision match.Decision
 	Dir      string // below import_dir, where a rule takes it
 	Name     string // made safe
+
+	Archive bool             // it is one, and the rule opens it
+	Members []MemberDecision // of the archive
+	Fault   string           // why it cannot be opened
+}
+
+// MemberDecision is the decision about one file in an archive.
+type MemberDecision struct {
+	Path    string // in the archive
+	Name    string // made safe
+	Taken   bool
+	Refusal match.Refusal
 }
 
 // Explain judges a raw message as if it lay in the named mailbox; "" is any.
@@ -81,7 +93,7 @@ func Explain(ctx context.Context, c *config.Config, mailboxName, path string) (E
 	if err != nil {
 		return Explanation{}, err
 	}
-	e := &explainer{rules: rules, to: destinations(c.Rules), out: Explanation{Envelope: head, Interest: rules.Sender(head)}}
+	e := &explainer{ctx: ctx, rules: rules, archives: newArchives(c.Rules), to: destinations(c.Rules), out: Explanation{Envelope: head, Interest: rules.Sender(head)}}
 	kept := mailbox.Kept(mail.Ref{}, func() (io.ReadCloser, error) { return os.Open(path) })
 	if err := kept.Fetch(ctx, []mail.Ref{{}}, e); err != nil {
 		return e.out, fmt.Errorf("read %s: %w", path, err)
@@ -106,12 +118,14 @@ func header(path string) (mail.Envelope, error) {
 	return mimepart.Envelope(head), nil
 }
 
-// explainer is a handler that asks the rules and takes nothing.
+// explainer is a handler that asks the rules, and takes nothing but a look into archives.
 type explainer struct {
-	rules *match.Rules
-	to    func(string) poll.Destination
-	out   Explanation
-	err   error
+	ctx      context.Context // of the one call of Explain that it lives in
+	rules    *match.Rules
+	archives *archives
+	to       func(string) poll.Destination
+	out      Explanation
+	err      error
 }
 
 func (e *explainer) Want(_ mail.Ref, p mail.Part) bool {
@@ -123,10 +137,29 @@ func (e *explainer) Want(_ mail.Ref, p mail.Part) bool {
 		d.Dir = e.to(d.Decision.Rule).Dir
 	}
 	e.out.Parts = append(e.out.Parts, d)
-	return false
+	return d.Decision.Unpack
 }
 
-func (e *explainer) Part(mail.Ref, mail.Part, io.Reader) error { return nil }
+// Part looks into an attachment that a rule opens if it is an archive.
+func (e *explainer) Part(_ mail.Ref, _ mail.Part, content io.Reader) error {
+	d := &e.out.Parts[len(e.out.Parts)-1]
+	look := &look{rules: e.rules, part: d}
+	defer look.close()
+	file, err := newScratch()
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if _, err := io.Copy(file, content); err != nil {
+		d.Fault = err.Error()
+		return nil
+	}
+	d.Archive, err = e.archives.Unpack(e.ctx, d.Decision.Rule, d.Part.Name, file, look)
+	if err != nil {
+		d.Archive, d.Fault = true, err.Error()
+	}
+	return nil
+}
 
 func (e *explainer) Done(_ mail.Ref, err error) error {
 	e.err = errors.Join(e.err, err)
