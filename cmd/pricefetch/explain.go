@@ -68,6 +68,7 @@ type explainedPart struct {
 	Members []explainedMember `json:"members,omitempty"` // of an archive that the rule opens
 	Error   string            `json:"error,omitempty"`   // why it cannot be opened
 	archive bool
+	opens   bool // it would be, if it is an archive: nobody has its content
 }
 
 // explainedMember is a file in an archive.
@@ -118,7 +119,9 @@ func (a *app) explainOne(c *config.Config, mailbox, from, subject, file string) 
 	part := mail.Part{Path: "1", Name: file, Attachment: true, Named: true}
 	e.Parts = []daemon.PartDecision{{Part: part, Decision: rules.File(e.Envelope, part)}}
 	e.Parts[0].Dir, e.Parts[0].Name = daemon.Target(c, e.Parts[0].Decision.Rule, file)
-	return a.printExplained([]explained{explain("", e)})
+	x := explain("", e)
+	x.Parts[0].opens = e.Parts[0].Decision.Unpack
+	return a.printExplained([]explained{x})
 }
 
 // explain turns decisions into what is shown.
@@ -195,6 +198,8 @@ func (a *app) printPart(p explainedPart, senderTold bool) {
 	switch {
 	case p.archive:
 		a.printArchive(p)
+	case p.opens:
+		a.say("  «%s»: rule %s takes it: an archive is opened, anything else saved as %s\n", name, p.Rule, p.Path)
 	case p.Rule != "":
 		a.say("  «%s»: rule %s takes it, as %s\n", name, p.Rule, p.Path)
 	case p.Disabled != "":

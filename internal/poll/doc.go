@@ -15,6 +15,7 @@
 //	match      a sender that no rule wants makes the message unmatched: nothing of it is downloaded
 //	fetch      wanted messages are streamed. Before a part's bytes move, the rules are asked about its name
 //	stage      each wanted part flows into a hidden, synced file beside the import directory
+//	unpack     where a rule says so, what came whole and is an archive is opened: its members are staged in its place
 //	intend     one journal transaction names what will be published and under which names; what went out before is
 //	           not published again
 //	publish    atomic renames that replace nothing
@@ -43,6 +44,6 @@
 // own disk, in which case nothing is fetched, nothing deleted and no message blamed. The unknown is temporary and
 // never leads to a deletion.
 //
-// poll declares the ports it needs ([Session], [Journal], [Import], [Held]) and decides nothing that another room can:
+// poll declares the ports it needs ([Session], [Journal], [Import], [Archives], [Held]) and decides nothing that another room can:
 // rules are in match, the policy in retain, both pure.
 package poll
