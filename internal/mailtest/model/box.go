@@ -64,14 +64,15 @@ type copied struct {
 type box struct {
 	w *World
 	traits
-	name    string
-	user    string
-	copies  []*copied
-	trashed []*copied
-	removed []*copied // by other people, or by us: may be restored
-	doubled bool      // an id was given twice: those who have it are known by other ids, which may look like a reset
-	ids     int       // the last id given
-	valid   int       // UIDVALIDITY
+	name     string
+	user     string
+	copies   []*copied
+	trashed  []*copied
+	removed  []*copied // by other people, or by us: may be restored
+	windowed bool      // it once showed a part only, over IMAP
+	doubled  bool      // an id was given twice: those who have it are known by other ids, which may look like a reset
+	ids      int       // the last id given
+	valid    int       // UIDVALIDITY
 
 	lies     map[string]bool // of the next session
 	policy   retain.Policy
@@ -109,6 +110,7 @@ func (b *box) begin() *session {
 		s.view = nil
 	case s.lies["shows a part"]:
 		s.view = s.view[len(s.view)/2:]
+		b.windowed = b.protocol == "imap"
 	}
 	return s
 }

@@ -27,6 +27,11 @@ func (w *World) quiesce() error {
 	w.eager = true
 	w.take()
 	w.note("quiet: no faults, no lies")
+	for _, b := range w.boxes {
+		if b.windowed { // by the count alone nobody can tell that one message went and another came into view
+			w.arrive(b, "spam", 0, 0)
+		}
+	}
 	if err := w.settle(); err != nil || w.Violation != "" {
 		return err
 	}

@@ -131,8 +131,12 @@ func room(name string) string {
 func (w *World) happen(e event) {
 	w.cover("event", e.op)
 	w.note("   meanwhile: %s", e.op)
-	if e.op == "importer takes" {
+	switch e.op {
+	case "importer takes":
 		w.take()
+		return
+	case "somebody's file":
+		w.plant(e.n)
 		return
 	}
 	w.other(w.polled, &Step{Op: e.op, N: e.n})

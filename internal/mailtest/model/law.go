@@ -24,8 +24,9 @@ type law struct {
 	current   map[string]bool // ids of the last complete listing, whether it is the base or not
 	user      string
 
-	records  []mail.Record // as Listed last returned them
-	intended []mail.Record // of them, those of the last Deleting
+	was      map[mail.RecordID]bool // gone before this pass
+	records  []mail.Record          // as Listed last returned them
+	intended []mail.Record          // of them, those of the last Deleting
 
 	policy    retain.Policy
 	since     time.Time // since when it is so
@@ -53,7 +54,12 @@ func (l *law) passBegins() {
 	if l.newest.Sub(now) > day || !sure.IsZero() && gap > 14*day && gap > 15*time.Minute {
 		l.suspended = true
 	}
-	l.intended, l.listed = nil, 0
+	l.intended, l.listed, l.was = nil, 0, map[mail.RecordID]bool{}
+	if len(l.b.lies) > 0 {
+		for _, rec := range l.b.w.records(l.b) {
+			l.was[rec.ID] = rec.Deletion == mail.DeletionGone
+		}
+	}
 	l.b.session = nil
 	if l.policy != l.b.policy || l.user != l.b.user || !l.firstDone {
 		l.fresh(now)
@@ -67,8 +73,24 @@ func (l *law) fresh(now time.Time) {
 }
 
 func (l *law) passEnded(report poll.Report, err error) {
+	l.checkGone()
 	if s := l.b.session; err == nil && s != nil && s.honest && l.firstDone && !l.hold && report.Waiting == 0 {
 		l.settled = true
+	}
+}
+
+// checkGone holds what the journal calls gone against the server, after a listing that proved nothing.
+func (l *law) checkGone() {
+	s := l.b.session
+	if s == nil || s.honest || len(s.shown) == 0 {
+		return
+	}
+	for _, rec := range l.b.w.records(l.b) {
+		for _, c := range l.b.visible() {
+			if rec.Deletion == mail.DeletionGone && rec.Ref.ID == c.id && rec.Fingerprint == c.l.print && !l.was[rec.ID] {
+				l.b.w.violate("record %d is gone after an incomplete listing, and %s is on the server", rec.ID, c.l)
+			}
+		}
 	}
 }
 

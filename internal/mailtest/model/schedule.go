@@ -82,7 +82,7 @@ func (s Step) words() string {
 		text = "the rules change: " + rulesets[s.N%len(rulesets)].String()
 	case "policy":
 		text = fmt.Sprintf("retention of %s changes: %+v", box, policies[s.N%len(policies)])
-	case "kill", "importer takes", "importer waits", "importer is eager":
+	case "kill", "importer takes", "somebody's file", "importer waits", "importer is eager":
 	default:
 		text = fmt.Sprintf("%s, %s (%d)", s.Op, box, s.N)
 	}
@@ -161,7 +161,7 @@ func (d dice) server() traits {
 func (d dice) begin(s *Schedule) {
 	n := d.IntN(4)
 	kind := ""
-	if d.in(40) {
+	if d.in(30) {
 		n, kind = 22+d.IntN(8), pick(d, []string{"spam", "price", "near miss"})
 	}
 	age := pick(d, ages)
@@ -214,7 +214,7 @@ func (d dice) pass(s *Schedule) Step {
 		step.Faults = append(step.Faults, fault{call: 1 + d.call(), kind: faultKind(1 + d.IntN(int(faultKinds)-1))})
 	}
 	if d.in(5) {
-		op := pick(d, []string{"other deletes", "other restores", "other marks", "arrives", "importer takes"})
+		op := pick(d, []string{"other deletes", "other restores", "other marks", "arrives", "importer takes", "somebody's file"})
 		step.Events = append(step.Events, event{1 + d.call(), op, d.IntN(60)})
 	}
 	return step

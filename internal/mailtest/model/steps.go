@@ -45,6 +45,8 @@ func (w *World) do(s *Step) error {
 		b.law.firstDone = false
 	case "importer takes":
 		w.take()
+	case "somebody's file":
+		w.plant(s.N)
 	case "importer waits":
 		w.eager = false
 	case "importer is eager":

@@ -122,6 +122,28 @@ func safe(name, original string) bool {
 		strings.HasSuffix(name, ".csv") && strings.HasPrefix(name, stem[:4])
 }
 
+// plant lets somebody else put a file where one of ours may be about to appear. Only a rule that replaces may touch it.
+func (w *World) plant(n int) {
+	path := []string{"alpha/price.csv", "gamma/stock.csv", "alpha/price (2).csv"}[n%3]
+	full := filepath.Join(w.path("import"), path)
+	if _, there := w.files[path]; there || os.MkdirAll(filepath.Dir(full), 0o750) != nil {
+		return
+	}
+	if err := os.WriteFile(full, []byte(theirs), 0o640); err != nil {
+		w.violate("put a file: %v", err)
+		return
+	}
+	info, err := os.Lstat(full)
+	if err != nil {
+		w.violate("look at %s: %v", path, err)
+		return
+	}
+	w.files[path] = seen{inode: info.Sys().(*syscall.Stat_t).Ino}
+}
+
+// theirs is what somebody else's files hold.
+const theirs = "somebody's own list"
+
 // take is the importer: it takes every file that it sees.
 func (w *World) take() {
 	for path := range w.files {
