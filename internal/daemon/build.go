@@ -115,11 +115,13 @@ func (d *Daemon) pass(ctx context.Context, name string) (*poll.Pass, config.Mail
 	}
 	p := newPass(d.config, d.rules, m, d.options)
 	so := SessionOptions(d.config, m, m.DryRun)
-	so.Password, so.Hidden = d.password(m), &d.hidden
+	so.Password, so.Hidden, so.SpoolDir = d.password(m), &d.hidden, d.config.StateDir
 	p.Open = opener(m, so, d.options)
 	p.Journal, p.Import, p.Held, p.Finder = d.journal, d.importd, d.held, finder
 	p.OpenKept = func(rec mail.Record) poll.Fetcher {
-		return mailbox.Kept(rec.Ref, func() (io.ReadCloser, error) { return d.held.Open(rec.Kept) })
+		kept := mailbox.Kept(rec.Ref, func() (io.ReadCloser, error) { return d.held.Open(rec.Kept) })
+		kept.SpoolDir = so.SpoolDir
+		return kept
 	}
 	p.Stop, p.Progress = d.stop, d.progress
 	return p, m, nil

@@ -11,7 +11,7 @@ import (
 	"pricefetch/internal/mimepart"
 )
 
-// abort is what a Handler's Part returned. It ends Fetch with err itself and says nothing about the message or the
+// abort is what a Handler's Part returned, or what is wrong with the disk. It ends Fetch with err itself and says nothing about the message or the
 // session, so it must be asked for before the class of an error is: err may carry any class.
 type abort struct{ err error }
 
@@ -38,25 +38,27 @@ func (s *source) Read(p []byte) (int, error) {
 
 // deliver hands one raw message to h: as the raw message if h wants the root part, else part by part. It returns the
 // envelope read from the message's own header, whose fingerprint verifies the message's identity. It does not call
-// h.Done. raw must fail unless the message came whole: its io.EOF is taken for the true end.
+// h.Done. raw must fail unless the message came whole: its io.EOF is taken for the true end. Temporary files are made in
+// spoolDir.
 //
 // The error is nil (raw was read to its end), or one of three, to be told apart in this order:
 //
-//	*abort                what h.Part returned: Fetch returns its err. The rest of raw was not read.
+//	*abort                what h.Part returned, or a fault of a temporary file, class mail.Storage: Fetch returns its
+//	                      err. The rest of raw was not read.
 //	class mail.Message    this message cannot be walked (a limit): h.Done(ref, err), and on to the next one. raw was
 //	                      read to its end.
 //	anything else         raw failed: its own error, wrapped. The message did not come whole. (An error of raw keeps its
 //	                      class, so an adapter whose reader gives class mail.Message has to look for its own first.)
 //
 // Content that cannot be decoded is no error here: the part's reader says so to h.Part.
-func deliver(ref mail.Ref, raw io.Reader, h mail.Handler) (mail.Envelope, error) {
+func deliver(ref mail.Ref, raw io.Reader, h mail.Handler, spoolDir string) (mail.Envelope, error) {
 	src := &source{r: raw}
 	var env mail.Envelope
 	var err error
 	if h.Want(ref, mail.Part{}) {
 		env, err = deliverRaw(ref, src, h)
 	} else {
-		env, err = deliverParts(ref, src, h)
+		env, err = deliverParts(ref, src, h, spoolDir)
 	}
 	env.Ref = ref
 	return env, outcome(ref, src, err)
@@ -79,7 +81,7 @@ func deliverRaw(ref mail.Ref, src *source, h mail.Handler) (mail.Envelope, error
 }
 
 // deliverParts gives h those leaves that it wants.
-func deliverParts(ref mail.Ref, src *source, h mail.Handler) (mail.Envelope, error) {
+func deliverParts(ref mail.Ref, src *source, h mail.Handler, spoolDir string) (mail.Envelope, error) {
 	env, known := mimepart.Envelope(nil), true
 	err := mimepart.Walk(src, mimepart.Visitor{
 		Header: func(raw []byte) {
@@ -96,6 +98,7 @@ func deliverParts(ref mail.Ref, src *source, h mail.Handler) (mail.Envelope, err
 			}
 			return nil
 		},
+		Spool: spoolIn(spoolDir),
 	}, mimepart.Limits{})
 	return env, err
 }

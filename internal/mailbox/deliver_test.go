@@ -58,7 +58,7 @@ func (h *rawTaker) Done(_ mail.Ref, err error) error {
 func TestDeliverParts(t *testing.T) {
 	h := &rawTaker{}
 	ref := mail.Ref{ID: "uid-1"}
-	env, err := deliver(ref, strings.NewReader(delivered), h)
+	env, err := deliver(ref, strings.NewReader(delivered), h, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,14 +74,14 @@ func TestDeliverParts(t *testing.T) {
 }
 
 func TestDeliverRoot(t *testing.T) {
-	want, err := deliver(mail.Ref{ID: "1"}, strings.NewReader(delivered), &rawTaker{})
+	want, err := deliver(mail.Ref{ID: "1"}, strings.NewReader(delivered), &rawTaker{}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, leave := range []bool{false, true} {
 		h := &rawTaker{root: true, leave: leave}
 		raw := strings.NewReader(delivered)
-		env, err := deliver(mail.Ref{ID: "1"}, raw, h)
+		env, err := deliver(mail.Ref{ID: "1"}, raw, h, "")
 		if err != nil || raw.Len() != 0 {
 			t.Errorf("error %v, %d bytes left unread", err, raw.Len())
 		}
@@ -125,7 +125,7 @@ func TestDeliverErrors(t *testing.T) {
 		{name: "cut at the very end, root", raw: broken(len(delivered)), h: rawTaker{root: true, leave: true}, err: cut},
 	}
 	for _, tt := range tests {
-		_, err := deliver(mail.Ref{Folder: "INBOX", ID: "7"}, tt.raw, &tt.h)
+		_, err := deliver(mail.Ref{Folder: "INBOX", ID: "7"}, tt.raw, &tt.h, "")
 		a, aborted := errors.AsType[*abort](err)
 		switch {
 		case tt.abort != nil && (!aborted || !errors.Is(a.err, tt.abort)):
@@ -144,7 +144,7 @@ func TestDeliverErrors(t *testing.T) {
 // TestDeliverDrains: after a limit the raw message is read to its end, so that the next one follows.
 func TestDeliverDrains(t *testing.T) {
 	raw := strings.NewReader(strings.Repeat("Content-Type: message/rfc822\r\n\r\n", 150) + strings.Repeat("x", 1<<20))
-	if _, err := deliver(mail.Ref{}, raw, &rawTaker{}); mail.ClassOf(err) != mail.Message || raw.Len() != 0 {
+	if _, err := deliver(mail.Ref{}, raw, &rawTaker{}, ""); mail.ClassOf(err) != mail.Message || raw.Len() != 0 {
 		t.Errorf("error %v, %d bytes left", err, raw.Len())
 	}
 }

@@ -228,7 +228,7 @@ func (d *imapDelivery) content(ctx context.Context, ref mail.Ref, c *imapContent
 		return d.tooLarge(ref, c.size, limit)
 	}
 	d.s.link.guard.arm(false)
-	_, err := deliver(ref, c, d.h)
+	_, err := deliver(ref, c, d.h, d.s.o.SpoolDir)
 	d.s.link.guard.arm(true)
 	a, ended := errors.AsType[*abort](err)
 	switch {

@@ -12,6 +12,8 @@ import (
 // KeptSession serves one message that is not on a server: a kept raw message, or an .eml file. It hands it out just as
 // the sessions with servers do, so that a retry and an explanation see the same parts under the same names.
 type KeptSession struct {
+	SpoolDir string // as in Options
+
 	ref  mail.Ref
 	open func() (io.ReadCloser, error)
 }
@@ -74,7 +76,7 @@ func (k *KeptSession) read(ctx context.Context, ref mail.Ref, h mail.Handler) (e
 	if err != nil {
 		return env, mail.Errorf(mail.Storage, "open kept message %s: %w", name(ref), err)
 	}
-	env, err = deliver(ref, contextReader{ctx, f}, h)
+	env, err = deliver(ref, contextReader{ctx, f}, h, k.SpoolDir)
 	if cerr := f.Close(); err == nil && cerr != nil {
 		err = mail.Errorf(mail.Storage, "close kept message %s: %w", name(ref), cerr)
 	}

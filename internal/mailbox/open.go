@@ -50,6 +50,7 @@ type Options struct {
 
 	Timeout    time.Duration // of one read or write, renewed by every octet that moves; 0: 60 s
 	MaxMessage int64         // octets of one message: what is longer, and than a mail.Sizer expects, ends with mail.ErrTooLarge; 0: no bound
+	SpoolDir   string        // for temporary files, which only large attachments of a winmail.dat need; "": the system's
 	MaxListed  int           // messages that a folder or maildrop may offer, beyond which List fails; 0: 100,000
 
 	Trace  func(direction, line string)                                      // "C" or "S"; credentials and message content are hidden; nil: none

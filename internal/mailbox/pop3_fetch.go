@@ -243,7 +243,7 @@ func (s *pop3Session) content(num uint32) error {
 func (s *pop3Session) stream(ref mail.Ref, l mail.Listed, raw io.Reader, octets int64, h mail.Handler) error {
 	most := s.o.most(h, ref)
 	body := &bounded{r: raw, left: most, none: most <= 0}
-	env, err := deliver(ref, body, h)
+	env, err := deliver(ref, body, h, s.o.SpoolDir)
 	if err == nil || mail.ClassOf(err) == mail.Message {
 		s.prints[l.Num] = env.Fingerprint
 	}

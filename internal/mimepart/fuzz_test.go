@@ -3,8 +3,10 @@ package mimepart_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 	"testing/iotest"
 	"unicode/utf8"
@@ -25,16 +27,72 @@ func FuzzWalk(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		whole := walkAll(t, bytes.NewReader(raw))
-		bitten := walkAll(t, iotest.OneByteReader(bytes.NewReader(raw)))
-		if whole != bitten {
-			t.Errorf("read at once and byte by byte differ")
+		for _, text := range []bool{true, false} {
+			walkTwice(t, raw, text)
 		}
 	})
 }
 
-// walkAll returns a digest of everything that a walk gives.
-func walkAll(t *testing.T, r io.Reader) [32]byte {
+// FuzzTNEF: any bytes behind the signature of a winmail.dat.
+func FuzzTNEF(f *testing.F) {
+	for _, content := range contents("tnef-") {
+		f.Add(content)
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		walkTwice(t, append([]byte("Content-Type: application/ms-tnef\r\n\r\nx\x9f>\""), content[min(len(content), 4):]...), false)
+	})
+}
+
+// FuzzSigned: any bytes behind the beginning of a signed message.
+func FuzzSigned(f *testing.F) {
+	for _, content := range contents("smime-") {
+		f.Add(content)
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		walkTwice(t, append([]byte("Content-Type: application/pkcs7-mime\r\n\r\n"), content...), false)
+	})
+}
+
+// FuzzUU: any text behind the first line of a uuencoded file.
+func FuzzUU(f *testing.F) {
+	for _, s := range corpus.Samples() {
+		if strings.HasPrefix(s.Name, "uu-") {
+			_, text, _ := bytes.Cut(s.Raw, []byte("\nbegin 644 "))
+			f.Add(text)
+		}
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		walkTwice(t, append([]byte("\r\n\r\nbegin 644 "), text...), false)
+	})
+}
+
+// contents are the base64 contents in the samples whose names begin so.
+func contents(prefix string) (out [][]byte) {
+	for _, s := range corpus.Samples() {
+		_, text, ok := bytes.Cut(s.Raw, []byte("Content-Transfer-Encoding: base64\r\n\r\n"))
+		if !ok || !strings.HasPrefix(s.Name, prefix) {
+			continue
+		}
+		text, _, _ = bytes.Cut(text, []byte("\r\n--"))
+		content, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(string(text), "\r\n", ""))
+		if err == nil {
+			out = append(out, content)
+		}
+	}
+	return out
+}
+
+// walkTwice walks a message at once and byte by byte.
+func walkTwice(t *testing.T, raw []byte, text bool) {
+	whole := walkAll(t, bytes.NewReader(raw), text)
+	bitten := walkAll(t, iotest.OneByteReader(bytes.NewReader(raw)), text)
+	if whole != bitten {
+		t.Errorf("read at once and byte by byte differ")
+	}
+}
+
+// walkAll returns a digest of everything that a walk gives. text: body text is wanted too, and so not searched.
+func walkAll(t *testing.T, r io.Reader, text bool) [32]byte {
 	sum := sha256.New()
 	paths := map[string]bool{}
 	err := mimepart.Walk(r, mimepart.Visitor{
@@ -48,7 +106,7 @@ func walkAll(t *testing.T, r io.Reader) [32]byte {
 				t.Errorf("part %+v", p)
 			}
 			sum.Write([]byte(p.Path + p.Name + p.RawName + p.Type + p.Disposition + p.ContentID))
-			return true
+			return text || p.Attachment
 		},
 		Part: func(_ mail.Part, r io.Reader) error {
 			if _, err := io.Copy(sum, r); err != nil && !errors.Is(err, mail.ErrDamaged) {
@@ -97,6 +155,6 @@ func FuzzParams(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
-		walkAll(t, bytes.NewReader([]byte("Content-Disposition: "+value+"\r\n\r\n")))
+		walkAll(t, bytes.NewReader([]byte("Content-Disposition: "+value+"\r\n\r\n")), true)
 	})
 }

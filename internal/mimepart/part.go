@@ -42,8 +42,26 @@ func (w *walker) describe(h header, media string) entity {
 	e.part.ContentID = shorten(strings.Trim(joinBlanks([]byte(id)), "<> "), maxCIDLen)
 	e.part.Name, e.part.RawName = w.name(dparams, params)
 	e.part.Named = e.part.Name != ""
-	e.part.Attachment = e.part.Named || e.part.Disposition == "attachment"
+	e.part.Attachment = e.part.Named || e.part.Disposition == "attachment" || e.part.ContentID == "" && isFile(e.part.Type)
 	return e
+}
+
+// isFile tells the types that nobody reads as the text of a letter: a part of one is a file although it has no name and is
+// not marked attachment. message/partial is a piece of a letter that was sent in pieces: it has to be reported, not lost.
+func isFile(typ string) bool {
+	major, _, _ := strings.Cut(typ, "/")
+	switch major {
+	case "multipart", "message":
+		return typ == "message/partial"
+	case "text":
+		return typ == "text/csv" || typ == "text/comma-separated-values" || typ == "text/tab-separated-values" || typ == "text/xml"
+	}
+	switch typ {
+	case "application/pgp-signature", "application/pgp-encrypted", "application/pkcs7-signature", "application/x-pkcs7-signature",
+		"application/applefile", "application/ics":
+		return false
+	}
+	return true
 }
 
 // name looks for the file name: Content-Disposition (RFC 2183 section 2.3) goes before Content-Type, and in each its
@@ -54,8 +72,8 @@ func (w *walker) name(disposition, contentType []param) (name, raw string) {
 		name   string
 	}{{disposition, "filename"}, {disposition, "name"}, {contentType, "name"}, {contentType, "filename"}} {
 		decoded, raw := fileName(from.params, from.name, w.charset)
-		if decoded = norm.NFC.String(strings.TrimSpace(decoded)); decoded != "" {
-			return shortenName(decoded), shorten(raw, maxName)
+		if decoded = cleanName(decoded); decoded != "" {
+			return decoded, shorten(raw, maxName)
 		}
 	}
 	return "", ""
@@ -63,6 +81,11 @@ func (w *walker) name(disposition, contentType []param) (name, raw string) {
 
 // maxName bounds a file name, in bytes, with regard to what keeps it: the longest that a file system takes has 255.
 const maxName = 4 << 10
+
+// cleanName brings a decoded name into the form in which it is compared.
+func cleanName(decoded string) string {
+	return shortenName(norm.NFC.String(strings.TrimSpace(decoded)))
+}
 
 // shortenName cuts a name that is too long, and keeps its extension, which masks go by.
 func shortenName(name string) string {
@@ -134,7 +157,7 @@ var extensions = map[string]string{
 	"application/dbf": ".dbf", "application/x-dbf": ".dbf", "application/csv": ".csv",
 	"application/pgp-signature": ".asc", "application/pkcs7-signature": ".p7s", "application/x-pkcs7-signature": ".p7s",
 	"application/pkcs7-mime": ".p7m", "application/x-pkcs7-mime": ".p7m", "application/ms-tnef": ".dat",
-	"text/plain": ".txt", "text/csv": ".csv", "text/comma-separated-values": ".csv", "text/tab-separated-values": ".tsv",
+	"message/partial": ".part", "text/plain": ".txt", "text/csv": ".csv", "text/comma-separated-values": ".csv", "text/tab-separated-values": ".tsv",
 	"text/html": ".html", "text/xml": ".xml", "text/rtf": ".rtf", "text/calendar": ".ics", "text/vcard": ".vcf",
 	"text/x-vcard": ".vcf",
 	"image/jpeg":   ".jpg", "image/png": ".png", "image/gif": ".gif", "image/bmp": ".bmp", "image/tiff": ".tif",

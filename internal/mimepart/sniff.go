@@ -59,3 +59,22 @@ func (s *scanner) looksPlain() bool {
 	name, _ := fieldName(w[:n])
 	return name != ""
 }
+
+// headWindow is enough for the beginning of a container, encoded and with an empty line or two in front.
+const headWindow = 96
+
+// head returns the first bytes of the decoded content, as far as they are needed to tell a container, and consumes none.
+// What is behind a short content may be taken for its own.
+func (s *scanner) head(e encoding) []byte {
+	w := s.window(headWindow)
+	switch e {
+	case inBase64:
+		return decodeB(w)
+	case inQuotedPrintable:
+		out, _ := decodeQuoted(nil, w, false)
+		return out
+	case inUU:
+		return nil // its first line is of no fixed length
+	}
+	return w
+}

@@ -1,6 +1,7 @@
 package mimepart
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ const (
 	identity encoding = iota // 7bit, 8bit, binary, and what nobody knows
 	inBase64
 	inQuotedPrintable
+	inUU
 )
 
 // parseEncoding is lenient: `"base64"`, `base64;` and `quoted_printable` are all in use.
@@ -26,6 +28,8 @@ func parseEncoding(s string) encoding {
 		return inBase64
 	case strings.HasPrefix(s, "quoted"), s == "qp":
 		return inQuotedPrintable
+	case s == "x-uuencode", s == "uuencode", s == "x-uue", s == "uue", s == "x-uu":
+		return inUU
 	}
 	return identity
 }
@@ -70,6 +74,8 @@ func newDecoder(s *scanner, e encoding) io.Reader {
 		return &base64Reader{src: c}
 	case inQuotedPrintable:
 		return &quotedReader{src: c}
+	case inUU:
+		return &uuReader{r: bufio.NewReaderSize(&c, uuBuffer), sought: true}
 	}
 	return &c
 }

@@ -1,6 +1,7 @@
 package mimepart
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -22,6 +23,9 @@ type Visitor struct {
 	// skipped. It fails with mail.ErrDamaged where the content cannot be what was sent, or with the error of the raw
 	// stream. An error of Part ends Walk.
 	Part func(mail.Part, io.Reader) error
+	// Spool makes room for content that is longer than spoolMemory and comes in front of its name, as it does in a
+	// winmail.dat. Without it such a message is refused with mail.ErrTooLarge. An error of it, or of the Spool, ends Walk.
+	Spool func() (Spool, error)
 }
 
 // Limits bound what one message may cost; 0 is the default.
@@ -43,11 +47,12 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// Walk streams one raw message through v, reading r to its end. A multipart is never a leaf, nor is a forwarded message:
-// its parts are announced instead, with paths below its own.
+// Walk streams one raw message through v, reading r to its end. A multipart is never a leaf, nor is a container that can
+// be opened (a forwarded or signed message, a winmail.dat): its parts are announced instead, with paths below its own.
+// Body text is a leaf; files uuencoded in it follow, unless the text itself is wanted.
 //
-// The error is what v.Part returned, as it is; or r's own, wrapped; or has class mail.Message: a limit was passed, which
-// leaves the rest of r unread, or a forwarded message is damaged so that its parts cannot all be found.
+// The error is what v.Part or v.Spool returned, as it is; or r's own, wrapped; or has class mail.Message: a limit was
+// passed, which leaves the rest of r unread, or a container is damaged so that its parts cannot all be found.
 func Walk(r io.Reader, v Visitor, lim Limits) error {
 	w := &walker{v: v, lim: lim.withDefaults()}
 	s := newScanner(r)
@@ -66,16 +71,14 @@ type walker struct {
 	v        Visitor
 	lim      Limits
 	parts    int
-	nameless int    // attachments without a name so far
-	decoding int    // encoded messages that are open, within each other
-	charset  string // the last one declared: a hint for raw 8-bit names
-	cids     cids   // what the HTML refers to
-	visitor  error  // of v.Part
-	damage   error  // of a forwarded message
+	nameless int           // attachments without a name so far
+	decoding int           // containers that are open, within each other
+	charset  string        // the last one declared: a hint for raw 8-bit names
+	cids     cids          // what the HTML refers to
+	lines    *bufio.Reader // of body text
+	visitor  error         // of v.Part or v.Spool
+	damage   error         // of a container
 }
-
-// maxDecoding bounds encoded messages within each other: each takes buffers of its own.
-const maxDecoding = 8
 
 // errStop ends the walk; the reason is on the walker or the scanner.
 var errStop = errors.New("walk ended")
@@ -208,6 +211,10 @@ func (w *walker) child(s *scanner, path string, parent entity, depth int) error 
 		media = "message/rfc822" // RFC 2046 section 5.1.5
 	}
 	e := w.describe(h, media)
+	if parent.part.Type == "multipart/appledouble" && e.part.Type == "application/applefile" {
+		// What a Mac keeps beside a file (RFC 1740 section 4), under the same name as the file.
+		e.part.Attachment, e.part.Named, e.part.Name, e.part.RawName = false, false, "", ""
+	}
 	if e.isMultipart() {
 		return w.multipart(s, path, e, depth+1)
 	}
@@ -220,7 +227,7 @@ func (w *walker) part(s *scanner, path string, e entity, depth int) error {
 		return w.forwarded(s, path, e, depth+1)
 	}
 	e.part.Path = path
-	if err := w.leaf(s, e); err != nil {
+	if err := w.leaf(s, e, depth); err != nil {
 		return err
 	}
 	s.skip()
@@ -240,53 +247,62 @@ func (w *walker) forwarded(s *scanner, path string, e entity, depth int) error {
 		s.skip()
 		return w.failure(s)
 	}
-	if w.decoding++; w.decoding > maxDecoding {
-		return w.limit(path, "more than %d encoded messages within each other", maxDecoding)
-	}
-	inner := newScanner(newDecoder(s, e.encoding))
-	err := w.message(inner, path, depth)
-	w.decoding--
-	switch {
-	case w.visitor != nil || mail.ClassOf(err) == mail.Message:
+	err := w.inContainer(s, path, depth, "forwarded message", func() error {
+		return w.embedded(newDecoder(s, e.encoding), path, depth)
+	})
+	if err != nil {
 		return err
-	case s.failure() != nil:
-		return w.failure(s)
-	case inner.err != nil && inner.err != io.EOF && w.damage == nil:
-		w.damage = mail.Errorf(mail.Message, "decode forwarded message in part %s: %w", path, inner.err)
 	}
 	s.skip()
 	return w.failure(s)
 }
 
-// leaf announces a part and hands out its content. The message's own HTML is read for what it refers to.
-func (w *walker) leaf(s *scanner, e entity) error {
+// leaf announces a part and hands out its content, or opens it. The message's own HTML is read for what it refers to, its
+// text for what is uuencoded in it.
+func (w *walker) leaf(s *scanner, e entity, depth int) error {
+	if e.encoding == inUU && e.part.Name == "" {
+		w.nameUU(s, &e.part)
+	}
+	opened, begun, err := w.open(s, e, depth)
+	if opened || err != nil {
+		return err
+	}
 	p := e.part
+	w.complete(&p)
+	wanted := w.wants(p)
+	switch {
+	case p.Type == "text/html" && !p.Attachment:
+		return w.html(s, e, p, wanted)
+	case wanted && begun != nil:
+		return w.hand(p, begun)
+	case wanted:
+		return w.hand(p, newDecoder(s, e.encoding))
+	case p.Type == "text/plain" && !p.Attachment:
+		return w.uuencoded(s, e, depth)
+	}
+	return nil
+}
+
+// complete gives a nameless attachment a name, and notes whether the HTML refers to the part.
+func (w *walker) complete(p *mail.Part) {
 	if p.Attachment && p.Name == "" {
 		w.nameless++
 		p.Name = "unnamed-" + strconv.Itoa(w.nameless) + extension(p.Type)
 	}
 	p.Referenced = p.ContentID != "" && w.cids.has(p.ContentID)
-	wanted := w.v.Want != nil && w.v.Want(p) && w.v.Part != nil
-	html := p.Type == "text/html" && !p.Attachment
-	if !wanted && !html {
-		return nil
-	}
-	r := newDecoder(s, e.encoding)
-	if html {
-		r = io.TeeReader(r, &w.cids)
-		defer w.cids.end()
-	}
+}
+
+// html reads HTML for what it refers to, and hands it out if it is wanted.
+func (w *walker) html(s *scanner, e entity, p mail.Part, wanted bool) error {
+	defer w.cids.end()
+	r := io.TeeReader(newDecoder(s, e.encoding), &w.cids)
 	if wanted {
-		if err := w.v.Part(p, r); err != nil {
-			w.visitor = err
-			return errStop
+		if err := w.hand(p, r); err != nil {
+			return err
 		}
 	}
-	if html {
-		_, err := io.Copy(io.Discard, r)
-		if err != nil && !errors.Is(err, mail.ErrDamaged) {
-			return w.failure(s)
-		}
+	if _, err := io.Copy(io.Discard, r); err != nil && !errors.Is(err, mail.ErrDamaged) {
+		return w.failure(s)
 	}
 	return nil
 }

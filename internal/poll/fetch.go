@@ -134,7 +134,7 @@ func (r *run) fetchBatch(ctx context.Context, batch []mail.Record) error {
 	}
 	err := r.source(batch).Fetch(ctx, refs, d)
 	d.discard()
-	if err != nil && d.abort == nil && !cancelled(ctx) {
+	if err != nil && d.abort == nil && !cancelled(ctx) && mail.ClassOf(err) != mail.Storage {
 		ctx = context.WithoutCancel(ctx)
 		return errors.Join(err, d.suspect(ctx, batch), r.lost(ctx, err.Error()))
 	}
