@@ -3,6 +3,7 @@ package mimepart
 import (
 	"bytes"
 	"io"
+	"slices"
 )
 
 const (
@@ -41,7 +42,8 @@ type base64Reader struct {
 	junk    int64
 	newline int // line ends since the last character
 	state   b64State
-	line    []byte // behind padding: the line under inspection
+	line    []byte // under inspection
+	resumed bool   // a line of data stands behind what was taken for the end
 }
 
 type b64State int
@@ -49,6 +51,7 @@ type b64State int
 const (
 	b64Data   b64State = iota
 	b64Padded          // the padding was seen: another segment or a footer may follow
+	b64Doubt           // a line begins that may be a footer although there was no padding
 	b64Footer          // nothing more counts
 )
 
@@ -85,10 +88,8 @@ func (d *base64Reader) decode(out, in []byte) []byte {
 		switch d.state {
 		case b64Data:
 			out, in = d.data(out, in)
-		case b64Padded:
+		default:
 			out, in = d.behind(out, in)
-		case b64Footer:
-			return out
 		}
 	}
 	return out
@@ -97,16 +98,25 @@ func (d *base64Reader) decode(out, in []byte) []byte {
 // data decodes up to the padding. Four clean characters at a time are the rule, all else the exception.
 func (d *base64Reader) data(out, in []byte) (_, rest []byte) {
 	for i := 0; i < len(in); {
-		if d.have == 0 && i+4 <= len(in) {
-			a, b, c, e := base64Value[in[i]], base64Value[in[i+1]], base64Value[in[i+2]], base64Value[in[i+3]]
-			if a|b|c|e < 64 {
+		if d.have == 0 && d.newline < 2 {
+			start := i
+			for ; i+4 <= len(in); i += 4 {
+				a, b, c, e := base64Value[in[i]], base64Value[in[i+1]], base64Value[in[i+2]], base64Value[in[i+3]]
+				if a|b|c|e >= 64 {
+					break
+				}
 				v := uint32(a)<<18 | uint32(b)<<12 | uint32(c)<<6 | uint32(e)
 				out = append(out, byte(v>>16), byte(v>>8), byte(v))
-				d.total += 4
+			}
+			if i > start {
+				d.total += int64(i - start)
 				d.newline = 0
-				i += 4
 				continue
 			}
+		}
+		if d.doubtful(in[i]) {
+			d.state = b64Doubt
+			return out, in[i:]
 		}
 		out = d.one(out, in[i])
 		i++
@@ -115,6 +125,15 @@ func (d *base64Reader) data(out, in []byte) (_, rest []byte) {
 		}
 	}
 	return out, nil
+}
+
+// doubtful tells whether a line begins with c that may be no data: behind an empty line, or with what is no base64.
+func (d *base64Reader) doubtful(c byte) bool {
+	if d.newline == 0 || d.have != 0 || d.total == 0 {
+		return false
+	}
+	v := base64Value[c]
+	return v == b64Junk || v < 64 && d.newline > 1
 }
 
 // one takes a single character.
@@ -156,7 +175,7 @@ func (d *base64Reader) flush(out []byte) []byte {
 	return out
 }
 
-// behind collects the line that follows the padding and judges it once it is there.
+// behind collects the line in doubt and judges it once it is there.
 func (d *base64Reader) behind(out, in []byte) (_, rest []byte) {
 	n := bytes.IndexByte(in, '\n') + 1
 	if n == 0 {
@@ -170,12 +189,56 @@ func (d *base64Reader) behind(out, in []byte) (_, rest []byte) {
 	return d.judge(out), in[n:]
 }
 
-// judge decides whether the line behind the padding goes on with data. A footer is hardly ever of the alphabet alone
-// and a multiple of four long.
+// judge decides what the line in doubt is.
 func (d *base64Reader) judge(out []byte) []byte {
-	full := bytes.TrimLeft(d.line, "= \t\r\n")
+	full := d.line
+	line := bytes.Trim(full, " \t\r\n")
+	d.line = d.line[:0]
+	switch {
+	case d.state == b64Padded:
+		return d.judgePadded(out, full)
+	case d.state == b64Footer:
+		foreign := func(c byte) bool { return base64Value[c] >= 64 && c != '=' }
+		d.resumed = d.resumed || len(line) >= dataLine && !slices.ContainsFunc(line, foreign)
+		return out
+	case isFooter(line):
+		d.state = b64Footer
+		return out
+	}
+	d.state, d.newline = b64Data, 0
+	for _, c := range full {
+		out = d.one(out, c)
+	}
+	return out
+}
+
+// dataLine: that many characters of the alphabet and nothing else are data, not words.
+const dataLine = 60
+
+// isFooter tells words, addresses and ruled lines from base64.
+func isFooter(line []byte) bool {
+	if len(line) > 1 && len(bytes.Trim(line, "-_*#~ ")) == 0 || bytes.IndexByte(line, '@') >= 0 {
+		return true
+	}
+	words, foreign := 0, 0
+	for _, w := range bytes.Fields(line) {
+		if slices.ContainsFunc(w, func(c byte) bool { return base64Value[c] < 64 }) {
+			words++
+		}
+	}
+	for _, c := range line {
+		if c >= 0x80 {
+			foreign++
+		}
+	}
+	return words > 1 || foreign > len(line)/2
+}
+
+// judgePadded decides whether the line behind the padding goes on with data. A footer is hardly ever of the alphabet
+// alone and a multiple of four long.
+func (d *base64Reader) judgePadded(out, full []byte) []byte {
+	full = bytes.TrimLeft(full, "= \t\r\n")
 	line := bytes.TrimRight(full, " \t\r\n")
-	d.line = nil
 	if len(line) == 0 {
 		return out
 	}
@@ -190,7 +253,10 @@ func (d *base64Reader) judge(out []byte) []byte {
 		return out
 	}
 	d.state = b64Data
-	return d.decode(out, full)
+	for _, c := range full {
+		out = d.one(out, c) // a multiple of four: padding is at its end
+	}
+	return out
 }
 
 // finish ends the content: err is io.EOF, or the stream's own.
@@ -199,10 +265,12 @@ func (d *base64Reader) finish(out []byte, err error) []byte {
 	if err != io.EOF {
 		return out
 	}
-	for d.state == b64Padded && len(d.line) > 0 {
+	if len(d.line) > 0 {
 		out = d.judge(out)
 	}
 	switch {
+	case d.resumed:
+		d.err = damaged("base64 goes on behind what looks like its end")
 	case d.have == 1:
 		d.err = damaged("base64 ends with a single character too many")
 	case d.state == b64Data && d.total > 0 && d.newline < 2 && d.src.cut():

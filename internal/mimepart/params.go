@@ -91,7 +91,13 @@ func (r *paramReader) quoted(s string) (value, rest string) {
 			i++
 			b.WriteByte(s[i])
 		case s[i] == '"' && closes(s[i+1:]):
-			return b.String(), s[i+1:]
+			if n := overlooked(s[:i]); n >= 0 {
+				return s[:n], s[n:]
+			}
+			if value = b.String(); strings.HasPrefix(s, `"`) {
+				value = strings.Trim(value, `"`) // some double them
+			}
+			return value, s[i+1:]
 		default:
 			b.WriteByte(s[i])
 		}
@@ -138,7 +144,25 @@ func (r *paramReader) unquoted(s string) (value, rest string) {
 		n += len(s[n:]) - len(strings.TrimLeft(s[n:], " \t"))
 	}
 	n += paramEnd(s[n:])
-	return strings.TrimRight(s[:n], " \t"), s[n:]
+	value = strings.TrimRight(s[:n], " \t")
+	if len(value) > 1 && value[0] == '\'' && value[len(value)-1] == '\'' {
+		value = value[1 : len(value)-1]
+	}
+	return value, s[n:]
+}
+
+// overlooked finds where a value ended whose own closing quote is missing, so that it was read up to a quote of another
+// parameter: at the semicolon in front of that. -1 if nothing was overlooked.
+func overlooked(s string) int {
+	if !strings.Contains(s, `="`) {
+		return -1
+	}
+	for i := range len(s) {
+		if s[i] == ';' && startsParam(strings.TrimLeft(s[i+1:], " \t")) {
+			return i
+		}
+	}
+	return -1
 }
 
 // paramEnd is where an unquoted value ends: at a semicolon, or at a blank that another parameter follows.

@@ -123,7 +123,7 @@ func mediaType(typ, byDefault string) string {
 		return byDefault
 	case typ == "multipart":
 		return "multipart/mixed"
-	case !ok || major == "" || minor == "":
+	case !ok || major == "" || minor == "" || strings.ContainsAny(typ, "\"'<>{}"):
 		return "application/octet-stream"
 	}
 	return typ

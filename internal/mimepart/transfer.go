@@ -23,12 +23,12 @@ const (
 // parseEncoding is lenient: `"base64"`, `base64;` and `quoted_printable` are all in use.
 func parseEncoding(s string) encoding {
 	s = strings.ToLower(strings.Trim(s, " \t\"';"))
-	switch {
+	switch s = strings.TrimPrefix(s, "x-"); {
 	case strings.HasPrefix(s, "base64"), strings.HasPrefix(s, "base-64"), s == "b64":
 		return inBase64
 	case strings.HasPrefix(s, "quoted"), s == "qp":
 		return inQuotedPrintable
-	case s == "x-uuencode", s == "uuencode", s == "x-uue", s == "uue", s == "x-uu":
+	case s == "uuencode", s == "uue", s == "uu":
 		return inUU
 	}
 	return identity
@@ -89,6 +89,7 @@ type quotedReader struct {
 	src   content
 	out   []byte // decoded, not yet handed out
 	carry []byte // the end of a chunk that cannot be decoded without the next one
+	soft  bool   // the last line goes on in the next one
 	buf   []byte // of out
 	both  []byte // carry and the next chunk
 	err   error
@@ -119,13 +120,16 @@ func (q *quotedReader) next() {
 		in = q.both
 		q.carry = q.carry[:0]
 	}
+	if !last {
+		q.soft = bytes.HasSuffix(in, []byte("=\r\n")) || bytes.HasSuffix(in, []byte("=\n"))
+	}
 	q.src.rest = nil
 	out, left := decodeQuoted(q.buf[:0], in, last)
 	switch {
 	case !last:
 		q.carry = append(q.carry, left...)
-	case len(left) > 0 && q.src.cut():
-		q.err = damaged("the message ends inside a quoted-printable escape")
+	case (len(left) > 0 || q.soft) && q.src.cut():
+		q.err = damaged("the message ends inside a quoted-printable line")
 	case len(bytes.TrimRight(left, " \t")) > 1:
 		out = append(out, left...) // else a soft line break at the end of the part
 	}

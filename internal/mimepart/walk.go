@@ -174,6 +174,8 @@ func (w *walker) multipart(s *scanner, path string, e entity, depth int) error {
 	if e.boundary == "" || !s.willFind(e.boundary) {
 		if b := s.sniffBoundary(); b != "" {
 			e.boundary = b
+		} else if e.encoding != identity {
+			return w.encoded(s, path, e, depth)
 		}
 	}
 	if e.boundary == "" {
@@ -197,6 +199,26 @@ func (w *walker) multipart(s *scanner, path string, e entity, depth int) error {
 		s.resume()
 		s.skip() // the epilogue
 	}
+	return w.failure(s)
+}
+
+// encoded walks a multipart that came encoded as a whole, which RFC 2045 section 6.4 forbids, and gateways do.
+func (w *walker) encoded(s *scanner, path string, e entity, depth int) error {
+	inner := newScanner(newDecoder(s, e.encoding))
+	e.encoding = identity
+	err := w.inContainer(s, path, depth, "encoded multipart", func() error {
+		if err := w.multipart(inner, path, e, depth); err != nil {
+			return err
+		}
+		if inner.err != nil && inner.err != io.EOF {
+			return inner.err
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.skip()
 	return w.failure(s)
 }
 
