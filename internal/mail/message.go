@@ -100,6 +100,12 @@ type Identifier interface {
 	Identify(ref Ref, e Envelope) bool
 }
 
+// Remarker is a Handler that also hears what is odd about a message without being a reason not to take it. It is told
+// before Done.
+type Remarker interface {
+	Remark(ref Ref, text string)
+}
+
 // Doomed is a message to be deleted, with what must be verified first in the session that deletes it.
 type Doomed struct {
 	Ref         Ref

@@ -98,9 +98,17 @@ func deliverParts(ref mail.Ref, src *source, h mail.Handler, spoolDir string) (m
 			}
 			return nil
 		},
-		Spool: spoolIn(spoolDir),
+		Spool:    spoolIn(spoolDir),
+		Unclosed: func() { remark(ref, h, "its closing boundary is missing: it may have been cut before it was sent") },
 	}, mimepart.Limits{})
 	return env, err
+}
+
+// remark tells a handler that wants to hear it.
+func remark(ref mail.Ref, h mail.Handler, text string) {
+	if r, ok := h.(mail.Remarker); ok {
+		r.Remark(ref, text)
+	}
 }
 
 // outcome sorts the error of a delivery as deliver promises.

@@ -54,3 +54,25 @@ func TestSpoolFails(t *testing.T) {
 		t.Errorf("fetch: %v of class %v, done %v", err, mail.ClassOf(err), h.done)
 	}
 }
+
+// remarkTaker also hears remarks.
+type remarkTaker struct {
+	rawTaker
+	remarks []string
+}
+
+func (h *remarkTaker) Remark(_ mail.Ref, text string) { h.remarks = append(h.remarks, text) }
+
+// A message that is not closed is remarked upon, one that is not; nor is an inner multipart that the outer one ends.
+func TestUnclosedIsRemarked(t *testing.T) {
+	inner := "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: multipart/mixed; boundary=y\r\n\r\n--y\r\n\r\ntext\r\n--x--\r\n"
+	for raw, want := range map[string]int{
+		delivered: 0, inner: 0, "\r\ntext": 0,
+		strings.TrimSuffix(delivered, "--x--\r\n"): 1, strings.TrimSuffix(inner, "--x--\r\n"): 1,
+	} {
+		h := &remarkTaker{}
+		if _, err := deliver(mail.Ref{}, strings.NewReader(raw), h, ""); err != nil || len(h.remarks) != want {
+			t.Errorf("%q: %v, %q", raw, err, h.remarks)
+		}
+	}
+}

@@ -26,6 +26,9 @@ type Visitor struct {
 	// Spool makes room for content that is longer than spoolMemory and comes in front of its name, as it does in a
 	// winmail.dat. Without it such a message is refused with mail.ErrTooLarge. An error of it, or of the Spool, ends Walk.
 	Spool func() (Spool, error)
+	// Unclosed is called at the end if the message ended where a multipart was to be closed. Its last part may have been
+	// longer when it was sent; where that can be told, as in base64, the part was damaged.
+	Unclosed func()
 }
 
 // Limits bound what one message may cost; 0 is the default.
@@ -63,6 +66,9 @@ func Walk(r io.Reader, v Visitor, lim Limits) error {
 	case err != nil:
 		return err
 	}
+	if w.unclosed && v.Unclosed != nil {
+		v.Unclosed()
+	}
 	return w.damage
 }
 
@@ -76,6 +82,7 @@ type walker struct {
 	charset  string        // the last one declared: a hint for raw 8-bit names
 	cids     cids          // what the HTML refers to
 	lines    *bufio.Reader // of body text
+	unclosed bool          // a multipart ended with the message
 	visitor  error         // of v.Part or v.Spool
 	damage   error         // of a container
 }
@@ -194,6 +201,7 @@ func (w *walker) multipart(s *scanner, path string, e entity, depth int) error {
 		}
 	}
 	closed := s.hit.kind == hitClose && s.hit.level == level
+	w.unclosed = w.unclosed || s.hit.kind == hitEnd
 	s.pop(level)
 	if closed {
 		s.resume()

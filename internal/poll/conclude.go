@@ -72,6 +72,9 @@ func (it *item) judgement(rulesHash string) mail.Judgement {
 		if len(it.missed) > 0 {
 			j.Leftover, j.Reason = true, "no mask takes "+quoted(it.missed)
 		}
+		if len(it.remarks) > 0 {
+			j.Reason = strings.TrimPrefix(j.Reason+"; "+strings.Join(it.remarks, "; "), "; ")
+		}
 	case len(it.missed) > 0:
 		j.Outcome, j.Reason = mail.NearMiss, "no mask takes "+quoted(it.missed)
 	}

@@ -203,6 +203,7 @@ type item struct {
 	missed   []string // refused by a mask although the sender is wanted
 	begun    bool     // it has begun to arrive
 	paused   string   // a disabled rule that wants something of it
+	remarks  []string // what is odd about it
 
 	stranger *mail.Envelope // of the message that came in its place; nil: it is itself
 }
@@ -326,6 +327,14 @@ func (d *delivery) Part(ref mail.Ref, p mail.Part, content io.Reader) error {
 	})
 	d.run.report.Bytes += staged.Size
 	return nil
+}
+
+// Remark notes what is odd about a message that is taken all the same.
+func (d *delivery) Remark(ref mail.Ref, text string) {
+	if it, ok := d.items[ref]; ok {
+		it.remarks = append(it.remarks, text)
+		d.run.Log.Warn("message is odd", "message", it.rec.ID, "reason", text)
+	}
 }
 
 // Done ends one message: what came whole is judged and published before the next one is read.

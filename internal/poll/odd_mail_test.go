@@ -1,6 +1,7 @@
 package poll_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -29,5 +30,18 @@ func TestSpoolTroubleBlamesNobody(t *testing.T) {
 		h.server.fail = nil
 		h.mustRun()
 		h.wantFiles("autoparts/p.csv")
+	})
+}
+
+// A message without its closing boundary is taken, and its record says so.
+func TestUnclosedMessageIsFlagged(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		raw := strings.TrimSuffix(strings.TrimRight(letter("1", supplier, "p.csv", "1"), "\r\n"), "--b--")
+		id := h.server.add(raw, h.now)
+		h.mustRun()
+		h.wantFiles("autoparts/p.csv")
+		if rec := h.record(id); rec.Outcome != mail.Saved || !strings.Contains(rec.Reason, "closing boundary is missing") || rec.Leftover {
+			t.Errorf("record %s, reason %q, leftover %v", rec.Outcome, rec.Reason, rec.Leftover)
+		}
 	})
 }
