@@ -41,12 +41,13 @@ func TestCorpus(t *testing.T) {
 
 // TestCorpusCut cuts every sample off at many places: the walk reports it, and no attachment comes out shorter.
 func TestCorpusCut(t *testing.T) {
-	for _, s := range corpus.Samples() {
+	for i, s := range corpus.Samples() {
 		whole := map[corpus.Attachment]bool{}
 		for _, a := range s.Want {
 			whole[a] = true
 		}
-		for at := 0; at < len(s.Raw); at += 1 + len(s.Raw)/23 {
+		step := 1 + len(s.Raw)/9
+		for at := i * 31 % step; at < len(s.Raw); at += step { // elsewhere in each, as many are alike
 			r := io.MultiReader(bytes.NewReader(s.Raw[:at]), iotest.ErrReader(io.ErrUnexpectedEOF))
 			got, err := attachments(r)
 			if !errors.Is(err, io.ErrUnexpectedEOF) {

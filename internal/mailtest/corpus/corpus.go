@@ -1,6 +1,9 @@
-// Package corpus holds sample messages as suppliers and their mailers write them, each with the attachments that must
-// come out of it. The messages are exact bytes with CRLF line ends; the golden files next to them are the truth that
-// every way of reading a message is held against.
+// Package corpus holds sample messages as suppliers and their mailers write them, each with a reason and the attachments
+// that must come out of it. The messages are exact bytes with CRLF line ends; what must come out is the truth that every
+// way of reading a message is held against. Half a hundred are files with golden files next to them, written by hand;
+// the others are generated, always the same ones, with what went in as what must come out.
+//
+// `make corpus` compares all of them with other parsers; see the package compare, also for real mail.
 package corpus
 
 import (
@@ -33,7 +36,8 @@ type Attachment struct {
 	SHA256 string // lower-case hex; "" where damaged
 }
 
-// Samples returns all samples in the order of their names. It panics if the embedded files are broken.
+// Samples returns all samples: the files in the order of their names, then the generated ones. It panics if the embedded
+// files are broken.
 func Samples() []Sample {
 	files, err := fs.Glob(testdata, "testdata/*.eml")
 	if err != nil {
@@ -46,6 +50,9 @@ func Samples() []Sample {
 			panic(fmt.Sprintf("corpus: read %s: %v", f, err))
 		}
 		out = append(out, s)
+	}
+	for _, m := range generated() {
+		out = append(out, m.sample())
 	}
 	return out
 }
