@@ -49,3 +49,10 @@ servers: ## run the main job on six real mail servers in namespaces of their own
 faults: ## as root: kill -9, failing and full disks, power cuts against the real program, and wrong programs that must be caught
 	.ci/install-test-deps faults
 	$(GO) test -C cmd/pricefetch -tags faults -run '^TestFaults$$' -timeout 60m
+
+.PHONY: corpus
+corpus: ## compare what is found in the sample messages, and in your own, with Python's email package and enmime
+	.ci/install-test-deps corpus
+	$(GO) vet -C internal/mailtest/compare ./...
+	$(GO) test -C internal/mailtest/compare ./...
+	@$(GO) run -C internal/mailtest/compare .

@@ -39,8 +39,9 @@ var mayImport = map[string]struct {
 	"monitor":    {[]string{"mail", "journal"}, "it only reads"},
 	"daemon": {[]string{"archive", "atomicfile", "config", "journal", "mail", "mailbox", "match", "mimepart", "monitor", "notify", "poll",
 		"retain", "save", "save/held", "schedule"}, "it builds everything"},
-	"mailtest":        {[]string{"mail", "mailtest/corpus"}, "servers for tests and the demo"},
-	"mailtest/corpus": {[]string{"mail"}, "sample messages"},
+	"mailtest":         {[]string{"mail", "mailtest/corpus"}, "servers for tests and the demo"},
+	"mailtest/corpus":  {[]string{"mail"}, "sample messages"},
+	"mailtest/compare": {[]string{"mail", "mailtest/corpus", "mimepart"}, "a module of its own: what it compares with stays out of the program's"},
 }
 
 // commands may import config, daemon, what reads beside a running daemon, and the pure rooms.
