@@ -30,7 +30,7 @@ type Limits struct {
 	Ratio       int64         // bytes of all files for one of the archive, once they are more than RatioFrom
 	RatioFrom   int64         // bytes; what is small is no bomb
 	Depth       int           // archives within archives: 1 is an archive in the archive
-	Memory      int64         // bytes that a decoder may ask for: the dictionary
+	Memory      int64         // bytes that a decoder may ask for: the dictionary. PPMd in a rar 4 asks for up to 256 MB whatever it is
 	Time        time.Duration // for everything, the sink's work included
 }
 
@@ -38,7 +38,7 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		Members: 10_000, Bytes: 1 << 30, MemberBytes: 512 << 20, Ratio: 200, RatioFrom: 64 << 20,
-		Depth: 1, Memory: 64 << 20, Time: 10 * time.Minute,
+		Depth: 1, Memory: 64 << 20, Time: 5 * time.Minute,
 	}
 }
 
@@ -140,6 +140,9 @@ func (s *source) ReadAt(b []byte, off int64) (int, error) {
 		s.err = context.Cause(s.ctx)
 		return 0, s.err
 	}
+	if off < 0 {
+		return 0, io.ErrUnexpectedEOF // an archive stated it: not a fault of the content
+	}
 	if s.most > 0 && s.given > s.most {
 		return 0, errList
 	}
@@ -190,8 +193,20 @@ func typed(err error) bool {
 		errors.Is(err, mail.ErrUnsupported)
 }
 
-// guard calls into a decoder, where a panic is a fault of the archive, and gives its error a type.
-func guard(f func() error) (err error) {
+// guard calls into a decoder, where a panic is a fault of the archive, and gives its error a type. An end where there
+// should be none is damage.
+func guard(f func() error) error {
+	err := guardRead(f)
+	if err == io.EOF {
+		return errCut
+	}
+	return err
+}
+
+var errCut = damaged("it is cut off")
+
+// guardRead is guard for what may come to its end.
+func guardRead(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = damaged("it cannot be decoded (%v)", p)
@@ -202,7 +217,7 @@ func guard(f func() error) (err error) {
 	case err == nil, err == io.EOF, typed(err), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return damaged("it is cut off")
+		return errCut
 	}
 	return damaged("%w", err)
 }

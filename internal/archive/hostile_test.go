@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +90,41 @@ func TestBombs(t *testing.T) {
 		t.Error("a sound 7z:", err)
 	}
 }
+
+// TestPlacesOutsideOfTheArchive: an archive that names a place before its start or behind its end is damaged. It is not
+// the disk that failed: that would stop the mailbox for a message.
+func TestPlacesOutsideOfTheArchive(t *testing.T) {
+	for _, place := range []uint64{1 << 63, 1<<64 - 1, 1 << 40} {
+		b := makeZip(t, packed{name: "a", content: "1;2;3"})
+		at := bytes.LastIndex(b, []byte("PK\x01\x02"))
+		extra := binary.LittleEndian.AppendUint64([]byte{1, 0, 8, 0}, place) // Zip64: where the member stands
+		binary.LittleEndian.PutUint16(b[at+30:], uint16(len(extra)))
+		binary.LittleEndian.PutUint32(b[at+42:], 1<<32-1)
+		end := bytes.LastIndex(b, []byte("PK\x05\x06"))
+		binary.LittleEndian.PutUint32(b[end+12:], binary.LittleEndian.Uint32(b[end+12:])+uint32(len(extra)))
+		b = slices.Insert(b, at+46+1, extra...)
+		name := filepath.Join(t.TempDir(), "a.zip")
+		if err := os.WriteFile(name, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if _, err := New(DefaultLimits(), nil).Unpack(t.Context(), "a.zip", onDisk{f, int64(len(b))}, newTaken()); !errors.Is(err, mail.ErrDamaged) {
+			t.Errorf("at %d: %v", place, err)
+		}
+	}
+}
+
+// onDisk is a content as it really is.
+type onDisk struct {
+	*os.File
+	size int64
+}
+
+func (f onDisk) Size() int64 { return f.size }
 
 // TestOverlap: two entries with one content, the way to make kilobytes into petabytes.
 func TestOverlap(t *testing.T) {

@@ -152,7 +152,7 @@ func (m *meter) Read(b []byte) (n int, err error) {
 		m.err = context.Cause(ctx)
 		return 0, m.err
 	}
-	m.err = guard(func() (err error) {
+	m.err = guardRead(func() (err error) {
 		n, err = m.r.Read(b)
 		return err
 	})

@@ -119,7 +119,7 @@ func (w *walk) rarOpen(src *source, password *string) (*rardecode.Reader, error)
 
 // rarNext goes on to the next entry; io.EOF is the end.
 func (w *walk) rarNext(r *rardecode.Reader) (h *rardecode.FileHeader, err error) {
-	err = guard(func() (err error) {
+	err = guardRead(func() (err error) {
 		h, err = r.Next()
 		return w.rarError(err)
 	})

@@ -50,7 +50,7 @@ func (h *sevenHeader) secret(folder int) bool {
 func (w *walk) sevenHeader(src *source) (*sevenHeader, error) {
 	start := make([]byte, sevenStart)
 	if _, err := io.ReadFull(src.section(0, src.size), start); err != nil {
-		return nil, damaged("it is cut off")
+		return nil, errCut
 	}
 	offset, size := binary.LittleEndian.Uint64(start[12:]), binary.LittleEndian.Uint64(start[20:])
 	switch {
@@ -65,7 +65,7 @@ func (w *walk) sevenHeader(src *source) (*sevenHeader, error) {
 	}
 	raw := make([]byte, size)
 	if _, err := io.ReadFull(src.section(sevenStart+int64(offset), int64(size)), raw); err != nil {
-		return nil, err
+		return nil, errCut
 	}
 	if crcOf(raw) != binary.LittleEndian.Uint32(start[28:]) {
 		return nil, damaged("the checksum of its list of files is wrong")

@@ -60,7 +60,7 @@ func (w *walk) aesKeys(f *zip.File) ([]key, uint16, error) {
 	}
 	head := make([]byte, before)
 	if _, err := io.ReadFull(raw, head); err != nil {
-		return nil, 0, err
+		return nil, 0, errCut
 	}
 	salt, check := head[:field.saltLen()], head[field.saltLen():]
 	length := int64(f.CompressedSize64) - int64(before) - aesCodeLen
@@ -76,7 +76,7 @@ func (w *walk) aesKeys(f *zip.File) ([]key, uint16, error) {
 		if bytes.Equal(derived[2*field.keyLen:], check) {
 			keys = append(keys, func(raw io.Reader) (io.Reader, error) {
 				if _, err := io.CopyN(io.Discard, raw, int64(before)); err != nil {
-					return nil, err
+					return nil, errCut
 				}
 				return newAESReader(raw, length, derived[:field.keyLen], derived[field.keyLen:2*field.keyLen])
 			})
@@ -142,7 +142,7 @@ func (r *aesReader) next() {
 func (r *aesReader) verify() error {
 	code := make([]byte, aesCodeLen)
 	if _, err := io.ReadFull(r.tail, code); err != nil {
-		return damaged("it is cut off")
+		return errCut
 	}
 	if !hmac.Equal(code, r.mac.Sum(nil)[:aesCodeLen]) {
 		return damaged("its authentication code is wrong")

@@ -104,7 +104,7 @@ func (w *walk) classicKeys(f *zip.File) ([]key, error) {
 		c := newClassic(password)
 		head := make([]byte, classicHeader)
 		if _, err := io.ReadFull(raw, head); err != nil {
-			return nil, err
+			return nil, errCut
 		}
 		c.decrypt(head)
 		check := byte(f.CRC32 >> 24)
@@ -116,8 +116,10 @@ func (w *walk) classicKeys(f *zip.File) ([]key, error) {
 		}
 		keys = append(keys, func(raw io.Reader) (io.Reader, error) {
 			r := &classicReader{r: bufio.NewReader(raw), c: newClassic(password)}
-			_, err := io.CopyN(io.Discard, r, classicHeader)
-			return r, err
+			if _, err := io.CopyN(io.Discard, r, classicHeader); err != nil {
+				return nil, errCut
+			}
+			return r, nil
 		})
 	}
 	return keys, nil

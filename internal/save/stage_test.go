@@ -236,3 +236,33 @@ func TestSweepGoesOnAfterAFault(t *testing.T) {
 		t.Errorf("removed %d, want 1", removed)
 	}
 }
+
+func TestReopen(t *testing.T) {
+	d := newDir(t)
+	staged, err := d.Stage(t.Context(), strings.NewReader("0123456789"), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := d.Reopen(staged.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 4)
+	if n, err := c.ReadAt(b, 3); n != 4 || err != nil || string(b) != "3456" || c.Size() != 10 {
+		t.Errorf("read %q of %d bytes: %v", b[:n], c.Size(), err)
+	}
+	if _, err := c.ReadAt(b, 8); !errors.Is(err, io.EOF) {
+		t.Errorf("at the end: %v", err)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.ReadAt(b, 0); mail.ClassOf(err) != mail.Storage {
+		t.Errorf("after closing: %v", err)
+	}
+	for _, name := range []string{"token", "../" + staged.Name, "staged-none"} {
+		if _, err := d.Reopen(name); mail.ClassOf(err) != mail.Storage {
+			t.Errorf("reopen %s: %v", name, err)
+		}
+	}
+}
