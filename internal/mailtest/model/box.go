@@ -104,6 +104,7 @@ func (b *box) begin() *session {
 		b.w.cover("server", b.protocol+": "+lie)
 	}
 	b.lies, b.session = nil, s
+	s.reconciling = b.law.moved
 	s.view = slices.DeleteFunc(slices.Clone(b.copies), func(c *copied) bool { return c.hidden })
 	switch {
 	case s.lies["shows nothing"]:

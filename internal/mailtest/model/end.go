@@ -69,7 +69,7 @@ func (w *World) settle() error {
 			if w.Violation != "" {
 				return nil
 			}
-			restless = err != nil || report.Read > 0 || report.Deleted > 0 || why != ""
+			restless = err != nil || why != "" || report.Stopped
 			if w.now = w.now.Add(5 * time.Minute); why != "" && n > 0 {
 				w.now = w.now.Add(25 * time.Hour)
 			}

@@ -23,6 +23,7 @@ type law struct {
 	valid     int             // UIDVALIDITY of it
 	current   map[string]bool // ids of the last complete listing, whether it is the base or not
 	user      string
+	moved     bool // the account changed, and no pass has reconciled since
 
 	was      map[mail.RecordID]bool // gone before this pass
 	records  []mail.Record          // as Listed last returned them
@@ -129,7 +130,7 @@ func (l *law) firstPollEnded() {
 	if s == nil {
 		return
 	}
-	l.firstDone = true
+	l.firstDone, l.moved = true, false
 	for _, c := range l.b.copies {
 		if !c.shown.IsZero() {
 			c.old = c.old || l.old(c)
@@ -157,16 +158,27 @@ func (b *box) listed(s *session, whole bool) {
 	}
 }
 
+// accountChanged: the ids are another account's, whether they look the same or not.
+func (l *law) accountChanged() {
+	l.firstDone, l.moved = false, l.base != nil
+	l.forgive(l.b.copies)
+}
+
+// forgive takes back what was concluded from when messages were first seen, of those that are on no record yet.
+func (l *law) forgive(all []*copied) {
+	for _, c := range all {
+		if !l.current[c.id] {
+			c.late = false
+		}
+	}
+}
+
 // startsOver is the pass after a reset, which judges like a first poll.
 func (b *box) startsOver(s *session) {
 	b.w.cover("state", b.protocol+": reconciles after a reset")
 	b.law.firstDone = false
 	b.law.fresh(b.w.machine())
-	for _, c := range s.view {
-		if !b.law.current[c.id] {
-			c.late = false
-		}
-	}
+	b.law.forgive(s.view)
 }
 
 // reset holds the ids shown against those of the last complete listing, deletions of our own aside. What became of one

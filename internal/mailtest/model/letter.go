@@ -24,13 +24,14 @@ type letter struct {
 	received time.Time // of the topmost Received field and INTERNALDATE; zero: none
 	raw      string
 	print    string // fingerprint v1, reckoned here
+	ahead    bool   // it claims to have been received after it came
 	poison   bool   // its content breaks every connection
 }
 
 func (l *letter) String() string { return fmt.Sprintf("letter %d (%s)", l.n, l.kind) }
 
 // dated tells whether the date it was received can be believed.
-func (l *letter) dated() bool { return l.received.Year() >= 1995 }
+func (l *letter) dated() bool { return l.received.Year() >= 1995 && !l.ahead }
 
 // letterKinds are what arrives. The first ones are the most frequent.
 var letterKinds = []string{

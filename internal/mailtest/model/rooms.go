@@ -137,6 +137,7 @@ func (d diary) Intend(ctx context.Context, id mail.RecordID, files []mail.File, 
 		out, err := d.Journal.Intend(ctx, id, files, j, now)
 		if err == nil {
 			d.w.promise(out, true)
+			d.w.rival(out)
 		}
 		return out, err
 	})

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -51,6 +52,7 @@ func Run(o Options) (Result, error) {
 	}
 	defer os.RemoveAll(dir)
 	r := &runner{o: o, dir: dir, total: Result{Covered: map[string]map[string]int{}}}
+	r.try = r.one
 	began := time.Now()
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
@@ -75,11 +77,13 @@ func workspace(dir string) (string, error) {
 
 // runner shares out the runs.
 type runner struct {
-	o     Options
-	dir   string
-	next  atomic.Int64
-	stop  atomic.Bool
-	shown atomic.Int64
+	o      Options
+	dir    string
+	try    func(Schedule, *strings.Builder) (*World, error) // one, but in a test
+	next   atomic.Int64
+	stop   atomic.Bool
+	serial atomic.Int64 // of worlds
+	shown  atomic.Int64
 
 	mu    sync.Mutex
 	total Result
@@ -93,7 +97,7 @@ func (r *runner) work() {
 			return
 		}
 		seed := r.o.Seed + uint64(i)
-		w, err := r.one(draw(seed), nil)
+		w, err := r.try(draw(seed), nil)
 		var v *Violation
 		if err == nil && w.Violation != "" {
 			if r.o.First {
@@ -109,16 +113,12 @@ func (r *runner) work() {
 
 // one runs a schedule.
 func (r *runner) one(s Schedule, trace *strings.Builder) (*World, error) {
-	w := newWorld(filepath.Join(r.dir, fmt.Sprintf("%d", r.count())), s, trace)
+	w := newWorld(filepath.Join(r.dir, strconv.FormatInt(r.serial.Add(1), 10)), s, trace)
 	if err := w.run(); err != nil {
 		return w, fmt.Errorf("run schedule of seed %d: %w", s.Seed, err)
 	}
 	return w, nil
 }
-
-var serial atomic.Int64
-
-func (r *runner) count() int64 { return serial.Add(1) }
 
 func (r *runner) add(w *World, v *Violation, err error) {
 	r.mu.Lock()

@@ -17,6 +17,7 @@ type Schedule struct {
 	Policy   int // of policies
 	FirstRun int // of firstRuns
 	Eager    bool
+	Rival    bool // somebody's file takes a name at the moment that an intent has named it
 	Rescan   bool // at the end an operator has everything judged again
 	Steps    []Step
 }
@@ -112,8 +113,8 @@ func (s Schedule) String() string {
 	for i, t := range s.Servers {
 		fmt.Fprintf(&b, "   mailbox %c: %s\n", 'A'+i, t)
 	}
-	fmt.Fprintf(&b, "   retention %+v; first_run %+v; importer eager: %v; everything judged again at the end: %v\n",
-		policies[s.Policy], firstRuns[s.FirstRun], s.Eager, s.Rescan)
+	fmt.Fprintf(&b, "   retention %+v; first_run %+v; importer eager: %v; a rival file: %v; everything judged again at the end: %v\n",
+		policies[s.Policy], firstRuns[s.FirstRun], s.Eager, s.Rival, s.Rescan)
 	for i, step := range s.Steps {
 		fmt.Fprintf(&b, "   %d. %s\n", i+1, step.words())
 	}
@@ -123,7 +124,7 @@ func (s Schedule) String() string {
 // draw makes the schedule of a seed.
 func draw(seed uint64) Schedule {
 	d := dice{rand.New(rand.NewPCG(seed, 0x70726963656d6f64))}
-	s := Schedule{Seed: seed, Policy: d.IntN(len(policies)), Eager: d.in(2), Rescan: d.in(3)}
+	s := Schedule{Seed: seed, Policy: d.IntN(len(policies)), Eager: d.in(2), Rival: d.in(12), Rescan: d.in(3)}
 	if d.in(3) {
 		s.FirstRun = d.IntN(len(firstRuns))
 	}
@@ -132,7 +133,10 @@ func draw(seed uint64) Schedule {
 		s.Servers = append(s.Servers, d.server())
 	}
 	d.begin(&s)
-	for range 2 + d.IntN(4) {
+	if d.in(4) {
+		d.story(&s)
+	}
+	for range 1 + d.IntN(4) {
 		for range d.IntN(4) {
 			s.Steps = append(s.Steps, d.between(&s))
 		}
@@ -161,10 +165,11 @@ func (d dice) server() traits {
 func (d dice) begin(s *Schedule) {
 	n := d.IntN(4)
 	kind := ""
-	if d.in(30) {
-		n, kind = 22+d.IntN(8), pick(d, []string{"spam", "price", "near miss"})
-	}
 	age := pick(d, ages)
+	if d.in(30) {
+		n, kind = 22+d.IntN(8), pick(d, []string{"spam", "spam", "price", "near miss"})
+		s.Policy, age = pick(d, []int{2, 3, 4, 5}), pick(d, []time.Duration{0, 4 * day, 40 * day})
+	}
 	for range n {
 		step := d.arrival(s)
 		if kind != "" {
@@ -210,7 +215,7 @@ func (d dice) span() time.Duration {
 // pass is a pass with its faults.
 func (d dice) pass(s *Schedule) Step {
 	step := Step{Op: "pass", Box: d.IntN(len(s.Servers))}
-	for range []int{0, 1, 1, 1, 2}[d.IntN(5)] {
+	for range []int{0, 1, 1, 1, 1, 2}[d.IntN(6)] {
 		step.Faults = append(step.Faults, fault{call: 1 + d.call(), kind: faultKind(1 + d.IntN(int(faultKinds)-1))})
 	}
 	if d.in(5) {
@@ -226,4 +231,25 @@ func (d dice) call() int {
 		return d.IntN(140)
 	}
 	return d.IntN(60)
+}
+
+// story is a course of events that seldom comes about by chance.
+func (d dice) story(s *Schedule) {
+	box := d.IntN(len(s.Servers))
+	arrive := func(kind string) Step { return Step{Op: "arrive", Box: box, Kind: kind, N: d.IntN(40)} }
+	policy := func(n int) Step { return Step{Op: "policy", Box: box, N: n} }
+	pass, days := Step{Op: "pass", Box: box}, Step{Op: "wait", Span: 5 * day}
+	switch d.IntN(4) {
+	case 0: // an id is used again for a message of the same size, and then deletion begins
+		again := Step{Op: "id is used again", Box: box, N: 1 + 3*d.IntN(3)}
+		s.Steps = append(s.Steps, policy(0), arrive("price"), pass, again, policy(pick(d, []int{1, 3})), days, d.pass(s), pass)
+	case 1: // the clock goes back when deletion begins
+		back := Step{Op: "clock", Span: pick(d, []time.Duration{-2 * day, -time.Hour})}
+		s.Steps = append(s.Steps, policy(0), arrive("price"), arrive("leftover"), pass, back, policy(pick(d, []int{1, 3})), pass)
+	case 2: // what a disabled rule wants grows old
+		off := Step{Op: "rules", N: pick(d, []int{3, 4, 5})}
+		s.Steps = append(s.Steps, policy(3), off, arrive("price and stock"), d.pass(s), days, pass)
+	case 3: // an old list comes after a newer one
+		s.Steps = append(s.Steps, arrive("list"), pass, Step{Op: "arrive", Box: box, Kind: "list", Span: 2 * day}, d.pass(s))
+	}
 }

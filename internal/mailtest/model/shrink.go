@@ -20,7 +20,7 @@ func (r *runner) shortest(w *World) (*Violation, error) {
 	}
 	var story strings.Builder
 	fmt.Fprint(&story, sh.best)
-	last, err := r.one(clone(sh.best), &story)
+	last, err := r.try(clone(sh.best), &story)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (sh *shrinking) traits() bool {
 		}
 	}
 	for _, plain := range []func(s *Schedule){
-		func(s *Schedule) { s.Eager = true }, func(s *Schedule) { s.Rescan = false }, func(s *Schedule) { s.Policy = 0 },
+		func(s *Schedule) { s.Eager = true }, func(s *Schedule) { s.Rescan = false }, func(s *Schedule) { s.Rival = false }, func(s *Schedule) { s.Policy = 0 },
 		func(s *Schedule) { s.FirstRun = 1 },
 	} {
 		changed = sh.try(plain) || changed
@@ -114,7 +114,7 @@ func (sh *shrinking) try(change func(*Schedule)) bool {
 		return false
 	}
 	sh.left--
-	w, err := sh.r.one(s, nil)
+	w, err := sh.r.try(s, nil)
 	if err != nil {
 		sh.err = err
 		return false

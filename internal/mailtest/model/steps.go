@@ -42,7 +42,7 @@ func (w *World) do(s *Step) error {
 		b.policy = policies[s.N%len(policies)]
 	case "account":
 		b.user += "x"
-		b.law.firstDone = false
+		b.law.accountChanged()
 	case "importer takes":
 		w.take()
 	case "somebody's file":
@@ -115,7 +115,9 @@ func (w *World) arrive(b *box, kind string, age time.Duration, pad int) *copied 
 	if age != noDate {
 		received = w.now.Add(-age).Truncate(time.Second)
 	}
-	return b.deliver(w.send(newLetter(len(w.letters)+1, kind, received, pad)))
+	l := newLetter(len(w.letters)+1, kind, received, pad)
+	l.ahead = received.After(w.now)
+	return b.deliver(w.send(l))
 }
 
 // send notes what a letter carries.
@@ -150,7 +152,7 @@ func (w *World) reuse(b *box, c *copied, n int) {
 		kind = c.l.kind
 	}
 	var l *letter
-	for pad := range 60 {
+	for pad := range 250 {
 		l = newLetter(len(w.letters)+1, kind, w.now.Truncate(time.Second), pad)
 		if n%3 == 1 && len(l.raw) == len(c.l.raw) || n%3 == 0 && len(l.raw) != len(c.l.raw) {
 			break

@@ -124,7 +124,20 @@ func safe(name, original string) bool {
 
 // plant lets somebody else put a file where one of ours may be about to appear. Only a rule that replaces may touch it.
 func (w *World) plant(n int) {
-	path := []string{"alpha/price.csv", "gamma/stock.csv", "alpha/price (2).csv"}[n%3]
+	w.putTheirs([]string{"alpha/price.csv", "gamma/stock.csv", "alpha/price (2).csv"}[n%3])
+}
+
+// rival puts somebody else's file under a name that an intent has just taken, if the schedule has one.
+func (w *World) rival(files []mail.File) {
+	for _, f := range files {
+		if w.schedule.Rival && !w.calm && f.State == mail.FileIntended && !f.Replace {
+			w.putTheirs(f.Dir + "/" + f.Name)
+			w.cover("state", "a name was taken after the intent")
+		}
+	}
+}
+
+func (w *World) putTheirs(path string) {
 	full := filepath.Join(w.path("import"), path)
 	if _, there := w.files[path]; there || os.MkdirAll(filepath.Dir(full), 0o750) != nil {
 		return

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
 
 	"pricefetch/internal/mailtest/model"
 )
@@ -19,6 +20,7 @@ func main() {
 	tries := flag.Int("tries", 6000, "runs that a mutant is given at most; 0: no mutants")
 	mutant := flag.Bool("mutant", false, "this is a mutant: end at the first violation, with one line and status 3")
 	flag.Parse()
+	debug.SetGCPercent(400) // runs are short and leave much behind
 	status, err := run(o, *tries, *mutant)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "model:", err)

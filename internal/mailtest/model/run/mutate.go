@@ -22,7 +22,7 @@ const (
 )
 
 // overlay reads the files that mutations change and returns them changed, by their path below root.
-func overlay(root string) (map[string]string, error) {
+func overlay(root string, mutations []mutation) (map[string]string, error) {
 	files := map[string]string{}
 	for _, m := range mutations {
 		for _, e := range m.edits {
@@ -50,7 +50,7 @@ func overlay(root string) (map[string]string, error) {
 
 // build makes one program that holds every mutation, switched off.
 func build(ctx context.Context, root, dir string) (string, error) {
-	files, err := overlay(root)
+	files, err := overlay(root, mutations)
 	if err != nil {
 		return "", err
 	}
