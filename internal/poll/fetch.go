@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"pricefetch/internal/mail"
@@ -72,11 +73,11 @@ func (r *run) match(ctx context.Context, work []mail.Record) ([]mail.Record, err
 	})
 }
 
-// judgeAll stores one outcome after the other, each in one transaction.
+// judgeAll stores one outcome after the other, each in one transaction, in a fixed order.
 func (r *run) judgeAll(ctx context.Context, ids map[mail.Outcome][]mail.RecordID, why map[mail.Outcome]string) error {
-	for outcome, list := range ids {
+	for _, outcome := range slices.Sorted(maps.Keys(ids)) {
 		j := mail.Judgement{Outcome: outcome, Reason: why[outcome], RulesHash: r.Rules.Hash()}
-		if err := r.Journal.Judge(ctx, list, j, r.Now()); err != nil {
+		if err := r.Journal.Judge(ctx, ids[outcome], j, r.Now()); err != nil {
 			return err
 		}
 	}
