@@ -42,6 +42,9 @@ var mayImport = map[string]struct {
 	"mailtest":         {[]string{"mail", "mailtest/corpus"}, "servers for tests and the demo"},
 	"mailtest/corpus":  {[]string{"mail"}, "sample messages"},
 	"mailtest/compare": {[]string{"mail", "mailtest/corpus", "mimepart"}, "a module of its own: what it compares with stays out of the program's"},
+	"mailtest/model": {[]string{"journal", "mail", "mailbox", "match", "mimepart", "poll", "retain", "save", "save/held"},
+		"it drives the rooms of a message's life"},
+	"mailtest/model/run": {[]string{"mailtest/model"}, "it shows what the model came to"},
 }
 
 // commands may import config, daemon, what reads beside a running daemon, and the pure rooms.
