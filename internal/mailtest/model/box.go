@@ -176,7 +176,10 @@ func (b *box) restore(c *copied, fresh bool) {
 	taken := slices.ContainsFunc(b.copies, func(o *copied) bool { return o.id == c.id })
 	if fresh || taken || b.protocol == "imap" {
 		b.ids++
-		back.id, back.shown, back.late, back.old, back.arrived = b.newID(b.ids), time.Time{}, false, false, b.w.now
+		back.id = b.newID(b.ids)
+	}
+	if back.id != c.id && !b.noUIDL { // without UIDL the header is the identity
+		back.shown, back.late, back.old, back.arrived = time.Time{}, false, false, b.w.now
 	}
 	at := 0
 	if b.protocol == "imap" { // UIDs ascend

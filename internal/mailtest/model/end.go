@@ -62,6 +62,7 @@ func (w *World) settle() error {
 			if err := w.ready(); err != nil {
 				return err
 			}
+			before := b.visible()
 			report, err := w.pass(b)
 			w.look()
 			why := w.unrest(b)
@@ -69,7 +70,7 @@ func (w *World) settle() error {
 			if w.Violation != "" {
 				return nil
 			}
-			restless = err != nil || why != "" || report.Stopped
+			restless = err != nil || why != "" || !slices.Equal(before, b.visible())
 			if w.now = w.now.Add(5 * time.Minute); why != "" && n > 0 {
 				w.now = w.now.Add(25 * time.Hour)
 			}
