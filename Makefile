@@ -40,6 +40,12 @@ fuzz: ## run every fuzz target for FUZZTIME (default 10s) each
 clean: ## remove what was built and what the demo left
 	rm -rf bin dist demo/import demo/state
 
+RUNS        ?= 2000
+SEED        ?= $(shell date +%s)
+.PHONY: model
+model: ## drive the program by RUNS random schedules of lies, faults and deaths (SEED repeats them), then catch its mutants
+	@$(GO) build -o bin/model ./internal/mailtest/model/run && GO=$(GO) bin/model -runs $(RUNS) -seed $(SEED)
+
 .PHONY: servers
 servers: ## run the main job on six real mail servers in namespaces of their own; needs root, Debian 12
 	CGO_ENABLED=0 $(GO) test -tags servers -c -o bin/servers.test ./internal/mailtest/servers
