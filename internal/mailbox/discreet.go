@@ -71,6 +71,19 @@ func (h discreetHandler) Listed(ref mail.Ref) int64 {
 	return -1
 }
 
+// Identify asks the handler, if it cares which message arrives.
+func (h discreetHandler) Identify(ref mail.Ref, e mail.Envelope) bool {
+	i, ok := h.Handler.(mail.Identifier)
+	return !ok || i.Identify(ref, e)
+}
+
+// Remark tells the handler, if it listens to remarks.
+func (h discreetHandler) Remark(ref mail.Ref, text string) {
+	if r, ok := h.Handler.(mail.Remarker); ok {
+		r.Remark(ref, text)
+	}
+}
+
 // discreetReader changes nothing but errors.
 type discreetReader struct {
 	io.Reader

@@ -56,10 +56,8 @@ func (l *law) passBegins() {
 		l.suspended = true
 	}
 	l.intended, l.listed, l.was = nil, 0, map[mail.RecordID]bool{}
-	if len(l.b.lies) > 0 {
-		for _, rec := range l.b.w.records(l.b) {
-			l.was[rec.ID] = rec.Deletion == mail.DeletionGone
-		}
+	for _, rec := range l.b.w.records(l.b) {
+		l.was[rec.ID] = rec.Deletion == mail.DeletionGone
 	}
 	l.b.session = nil
 	if l.policy != l.b.policy || l.user != l.b.user || !l.firstDone {
