@@ -26,7 +26,7 @@ demo: ## run the daemon on an embedded mailbox; the files are left in demo/impor
 # needs a real disk is part of `make faults`.
 test: ## install what the tests need (C compiler, Dovecot, strace), then run all of them under the race detector
 	.ci/install-test-deps
-	dir=$$(mktemp -d -p $$([ -w /dev/shm ] && echo /dev/shm || echo "$${TMPDIR:-/tmp}")) && trap 'rm -rf "$$dir"' EXIT && \
+	dir=$$(mktemp -d -p $$([ -w /dev/shm ] && echo /dev/shm || echo "$${TMPDIR:-/tmp}")) && trap 'rm -rf "$$dir"' EXIT && chmod 755 "$$dir" && \
 	TMPDIR=$$dir CGO_ENABLED=1 $(GO) test -race -gcflags=modernc.org/...=-race=false -shuffle=on -timeout 40m ./...
 
 lint: ## gofmt, go vet, staticcheck

@@ -137,7 +137,8 @@ func twinsIn(ctx context.Context, q querier, folders []folder, found []mail.Reco
 }
 
 // adopt moves old to the place of found. What was asked of the server under the old id has not happened to this
-// message; only a deletion that was given up for good stays so.
+// message; only a deletion that was given up for good stays so. One that was gone has been brought back: like all mail
+// that is moved in it is never older than when it was seen again.
 func adopt(ctx context.Context, tx *sql.Tx, f folder, old, found mail.Record, why string, now time.Time) error {
 	var listed, listedSize int64
 	if err := tx.QueryRowContext(ctx, "SELECT listed, listed_size FROM record WHERE id = ?", found.ID).Scan(&listed, &listedSize); err != nil {
@@ -145,6 +146,13 @@ func adopt(ctx context.Context, tx *sql.Tx, f folder, old, found mail.Record, wh
 	}
 	for _, table := range []string{"step WHERE record", "batch WHERE record", "record WHERE id"} {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table+" = ?", found.ID); err != nil {
+			return err
+		}
+	}
+	if old.Deletion == mail.DeletionGone {
+		old.FirstSeen, old.AtFirstPoll = found.FirstSeen, false
+		if _, err := tx.ExecContext(ctx, "UPDATE record SET first_seen = ?, first_poll = 0, age = ? WHERE id = ?",
+			old.FirstSeen.UnixMilli(), old.Age().UnixMilli(), old.ID); err != nil {
 			return err
 		}
 	}

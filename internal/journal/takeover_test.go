@@ -106,7 +106,7 @@ func TestTakeOverForgetsDeletion(t *testing.T) {
 	x.pass(time.Hour)
 	x.sort(listing("1", "2", "3", "5")) // 4 is gone
 	equal(t, "deletion", x.by("4").Deletion, mail.DeletionGone)
-	x.pass(time.Hour)
+	x.pass(400 * 24 * time.Hour)
 	x.identified(x.sort(renumber("2", numbered(101, 105)...)), shifted)
 	x.endFirstPoll()
 	for _, id := range numbered(101, 105) {
@@ -116,6 +116,10 @@ func TestTakeOverForgetsDeletion(t *testing.T) {
 		}
 	}
 	equal(t, "records", len(x.all()), 5)
+	equal(t, "age of one that was brought back", x.by("104").Age(), x.time)
+	if !x.by("105").Age().Before(x.time.Add(-300 * 24 * time.Hour)) {
+		t.Errorf("age of one that was there all the time: %s", x.by("105").Age())
+	}
 }
 
 // A reset that several passes need to see through, and one that another reset interrupts.

@@ -40,6 +40,7 @@ func (g *guess) reappeared(left map[place]mail.Record) {
 	var old []mail.Record
 	for _, rec := range left {
 		if rec.Deletion != mail.DeletionIntended && rec.Deletion != mail.DeletionAcknowledged {
+			rec.Deletion = mail.DeletionGone
 			old = append(old, rec)
 		}
 	}
@@ -62,7 +63,11 @@ func (g *guess) adopt(old []mail.Record) {
 	}
 }
 
+// put makes rec the record of the i-th message. One that was gone is never older than when it is seen again.
 func (g *guess) put(i int, rec mail.Record) {
+	if rec.Deletion == mail.DeletionGone {
+		rec.FirstSeen, rec.AtFirstPoll, rec.Deletion = g.started, false, mail.DeletionNone
+	}
 	rec.Ref, rec.Listed = g.records[i].Ref, true
 	g.records[i] = rec
 }
