@@ -41,10 +41,12 @@ clean: ## remove what was built and what the demo left
 	rm -rf bin dist demo/import demo/state
 
 RUNS        ?= 2000
+# Runs that each mutant of the program is given before it passes for not caught; 0: no mutants.
+TRIES       ?= 6000
 SEED        ?= $(shell date +%s)
 .PHONY: model
 model: ## drive the program by RUNS random schedules of lies, faults and deaths (SEED repeats them), then catch its mutants
-	@$(GO) build -o bin/model ./internal/mailtest/model/run && GO=$(GO) bin/model -runs $(RUNS) -seed $(SEED)
+	@$(GO) build -o bin/model ./internal/mailtest/model/run && GO=$(GO) bin/model -runs $(RUNS) -seed $(SEED) -tries $(TRIES)
 
 .PHONY: servers
 servers: ## run the main job on six real mail servers in namespaces of their own; needs root, Debian 12
