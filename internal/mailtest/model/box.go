@@ -91,8 +91,6 @@ type session struct {
 	marked      map[*copied]bool
 	shown       map[string]bool // ids named in a listing
 	reconciling bool
-	deleted     int // by this session
-	counted     int // of them such as the brake counts
 	baseline    int
 	honest      bool // a complete listing was given
 }

@@ -32,8 +32,7 @@ type law struct {
 	policy    retain.Policy
 	since     time.Time // since when it is so
 	approved  bool
-	settled   bool // it may have settled itself
-	wasFirst  bool
+	settled   bool      // it may have settled itself
 	finished  time.Time // the last finished pass
 	clockOK   time.Time // the last approval of the clock
 	newest    time.Time // the latest clock reading on record
