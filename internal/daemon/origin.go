@@ -51,10 +51,10 @@ func (d *Daemon) arrive(ctx context.Context) error {
 }
 
 // overtaken reports whether the staging directory, which changes in every pass, was at work long after the journal's
-// last entry. A change that lies ahead of the clock proves nothing but that one of the two is wrong.
+// last entry. A change that lies more than a day ahead of the clock proves nothing but that one of the two is wrong.
 func (d *Daemon) overtaken(o journal.Origin) bool {
 	changed, err := d.importd.Changed()
-	return err == nil && !o.Active.IsZero() && !changed.After(d.now()) && changed.Sub(o.Active) > d.current().Limits.Pass
+	return err == nil && !o.Active.IsZero() && !changed.After(d.now().Add(24*time.Hour)) && changed.Sub(o.Active) > d.current().Limits.Pass
 }
 
 // notice warns of what an operator has to know, whatever command made it known.
