@@ -113,8 +113,8 @@ func TestReset(t *testing.T) {
 			if !f.Contact.Equal(finished.Add(tt.contact)) {
 				t.Errorf("contact %v, want %v after %v", f.Contact, tt.contact, finished)
 			}
-			if isNew := f.Settled == mail.SettledNot && f.PolicyHash == "" && len(f.Released) == 0; isNew != tt.moved {
-				t.Errorf("policy %+v, want new: %v", f, tt.moved)
+			if f.Settled != mail.SettledNot || len(f.Released) != 0 || !f.PolicySince.Equal(x.time) || (f.PolicyHash == "") != tt.moved {
+				t.Errorf("policy %+v, want a new one", f)
 			}
 			w, err = x.SortOut(t.Context(), box, tt.list, o)
 			x.ok(err)
@@ -222,4 +222,23 @@ func TestAResetSeenFirstByAnIncompleteListing(t *testing.T) {
 	if w := x.sort(listing("8", "9")); !strings.Contains(w.Reset, "only 0 of the 2") {
 		t.Errorf("reset %q, want that none of the 2 known ids is left", w.Reset)
 	}
+}
+
+// TestResetMakesThePolicyNewAtOnce: a pass that dies before it has stored its policy must not leave the approval of an
+// earlier one, which was about ids that nobody knows any more.
+func TestResetMakesThePolicyNewAtOnce(t *testing.T) {
+	x := polled(t, numbered(1, 30)...)
+	f, err := x.Folder(t.Context(), box, "INBOX")
+	x.ok(err)
+	f.PolicyHash, f.PolicySince, f.Settled, f.Released = "policy", x.time, mail.SettledApproved, []mail.RecordID{1}
+	x.ok(x.SetPolicy(t.Context(), f))
+	x.pass(time.Hour)
+	x.identified(x.sort(renumber("2", numbered(101, 130)...)), shifted)
+	x.endFirstPoll()
+	f, err = x.Folder(t.Context(), box, "INBOX")
+	x.ok(err)
+	equal(t, "first poll ended", f.FirstPollDone, true)
+	equal(t, "new since", f.PolicySince, x.time)
+	equal(t, "settled", f.Settled, mail.SettledNot)
+	equal(t, "released", len(f.Released), 0)
 }

@@ -224,7 +224,7 @@ func (s *sorting) recall() recall {
 }
 
 // startOver begins a first poll that follows a reset. Mail that came after the last finished pass is new; of
-// another account nothing is known, so only what comes from now on.
+// another account nothing is known, so only what comes from now on. The policy is as if it were new.
 func (s *sorting) startOver(ctx context.Context, m mail.MailboxState) error {
 	moved := s.f.away || !sameAccount(s.f.account, s.o.Account)
 	switch {
@@ -241,13 +241,15 @@ func (s *sorting) startOver(ctx context.Context, m mail.MailboxState) error {
 	}
 	s.f.reset, s.f.account, s.f.Scope, s.f.based, s.f.away = s.reset, s.o.Account, s.l.Scope, false, false
 	s.f.Cursor = mail.Cursor{Folder: s.f.Folder, Scope: s.l.Scope}
-	if !moved {
-		return nil
+	if moved {
+		if _, err := tryAgain(ctx, s.tx, m, s.f, "the account is new", s.o.Now); err != nil {
+			return err
+		}
+		s.f.PolicyHash = ""
 	}
-	if _, err := tryAgain(ctx, s.tx, m, s.f, "the account is new", s.o.Now); err != nil {
-		return err
-	}
-	s.f.PolicyHash, s.f.PolicySince, s.f.Settled, s.f.Waiting, s.f.Released = "", s.o.Now, mail.SettledNot, nil, nil
+	// Here, and not when the pass comes to deletions: it may die before, with the first poll ended, and what was
+	// approved was about other ids.
+	s.f.PolicySince, s.f.Settled, s.f.Waiting, s.f.Released = s.o.Now, mail.SettledNot, nil, nil
 	return storePolicy(ctx, s.tx, s.f.id, s.f.FolderState)
 }
 
