@@ -58,6 +58,7 @@ type copied struct {
 	inPlace  bool      // took a listed id over, with the same size: nobody can see that
 	commits  int       // confirmed deletions that a deaf server did not carry out
 	replaces *letter   // whose id this is, where it took one over
+	twin     *copied   // a copy of the same letter that went when this one came: nobody can tell the two apart
 }
 
 // box is one mailbox on its server, with what the model keeps of it.
@@ -129,9 +130,24 @@ func (b *box) show(s *session, c *copied) {
 	if c.shown.IsZero() {
 		c.shown = b.w.machine()
 		c.late = b.law.firstDone
+		c.twin = b.wentFor(c)
 	}
 	s.shown[c.id] = true
 }
+
+// wentFor finds the copy of the same letter that was on show before and is no more: the new one is known again by its
+// header, just as if the server had given the old one another id.
+func (b *box) wentFor(c *copied) *copied {
+	for _, old := range b.removed {
+		if old.l == c.l && !old.shown.IsZero() {
+			return old
+		}
+	}
+	return nil
+}
+
+// wasOld tells whether it, or what it cannot be told from, was older than first_run when a first poll ended.
+func (c *copied) wasOld() bool { return c.old || c.twin != nil && c.twin.wasOld() }
 
 // deliver puts a letter into the mailbox.
 func (b *box) deliver(l *letter) *copied {
@@ -178,6 +194,7 @@ func (b *box) restore(c *copied, fresh bool) {
 	}
 	if back.id != c.id && !b.noUIDL { // without UIDL the header is the identity
 		back.shown, back.late, back.old, back.arrived = time.Time{}, false, false, b.w.now
+		b.removed = append(b.removed, c) // under its old id it is gone
 	}
 	at := 0
 	if b.protocol == "imap" { // UIDs ascend

@@ -152,7 +152,7 @@ func (w *World) excused(b *box, c *copied, s slot, rec mail.Record) bool {
 	}
 	switch rec.Outcome {
 	case mail.Baseline:
-		return !w.schedule.Rescan && c.old
+		return !w.schedule.Rescan && c.wasOld()
 	case mail.Superseded:
 		return w.overtaken(c.l)
 	case mail.Saved, mail.Unmatched, mail.NearMiss:

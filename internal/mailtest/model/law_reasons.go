@@ -91,7 +91,12 @@ func (l *law) byAge(rec mail.Record, c *copied) (bool, string) {
 func (l *law) bornAt(c *copied) time.Time {
 	t := l.plausible(c)
 	if c.late && t.Before(c.shown) {
-		return c.shown
+		t = c.shown
+	}
+	if c.twin != nil {
+		if of := l.bornAt(c.twin); of.Before(t) {
+			return of
+		}
 	}
 	return t
 }
@@ -111,6 +116,9 @@ func (l *law) plausible(c *copied) time.Time {
 // old tells whether a message may be baseline: there at a first poll, and older than first_run.
 func (l *law) old(c *copied) bool {
 	f := l.b.firstRun
+	if c.twin != nil && l.old(c.twin) {
+		return true
+	}
 	if f.All || c.late && !l.b.doubled {
 		return false
 	}
