@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"slices"
 	"time"
 
@@ -30,7 +29,7 @@ func (j *Journal) Twins(ctx context.Context, mailbox, folder string, account mai
 
 // takeOver gives records whose ids a reset made worthless the new ids of the same messages, so that nothing of them is
 // read or judged again. The record that was made for the new id goes: it knows nothing but what the old one knows.
-func takeOver(ctx context.Context, tx *sql.Tx, f folder, now time.Time) (map[mail.RecordID]mail.RecordID, error) {
+func takeOver(ctx context.Context, tx *transaction, f folder, now time.Time) (map[mail.RecordID]mail.RecordID, error) {
 	found, err := records(ctx, tx, selectVia("record_outcome")+`WHERE r.folder = ? AND r.outcome = 'pending' AND r.listed > 0 AND r.inspected = 1
 		AND r.first_poll = ? AND r.forced = 0 AND NOT EXISTS (SELECT 1 FROM file x WHERE x.record = r.id)`, f.id, f.firstPoll)
 	if err != nil {
@@ -60,7 +59,7 @@ func takeOver(ctx context.Context, tx *sql.Tx, f folder, now time.Time) (map[mai
 // reappeared does the same in an ordinary pass, where a message that the listing no longer shows under its id is shown
 // under another: somebody moved it away and back, or the server gives one id to two messages. out holds records whose
 // header has just been stored, fresh tells which of them are new.
-func (j *Journal) reappeared(ctx context.Context, tx *sql.Tx, out []mail.Record, fresh []int, now time.Time) error {
+func (j *Journal) reappeared(ctx context.Context, tx *transaction, out []mail.Record, fresh []int, now time.Time) error {
 	if len(fresh) == 0 {
 		return nil
 	}
@@ -137,9 +136,9 @@ func twinsIn(ctx context.Context, q querier, folders []folder, found []mail.Reco
 }
 
 // adopt moves old to the place of found. What was asked of the server under the old id has not happened to this
-// message; only a deletion that was given up for good stays so. One that was gone has been brought back: like all mail
-// that is moved in it is never older than when it was seen again.
-func adopt(ctx context.Context, tx *sql.Tx, f folder, old, found mail.Record, why string, now time.Time) error {
+// message; only a deletion that was given up for good stays so. One that was gone, or whose deletion was asked for, may
+// have been brought back: like all mail that is moved in it is never older than when it was seen again.
+func adopt(ctx context.Context, tx *transaction, f folder, old, found mail.Record, why string, now time.Time) error {
 	var listed, listedSize int64
 	if err := tx.QueryRowContext(ctx, "SELECT listed, listed_size FROM record WHERE id = ?", found.ID).Scan(&listed, &listedSize); err != nil {
 		return err
@@ -149,7 +148,7 @@ func adopt(ctx context.Context, tx *sql.Tx, f folder, old, found mail.Record, wh
 			return err
 		}
 	}
-	if old.Deletion == mail.DeletionGone {
+	if old.Deletion != mail.DeletionNone && old.Deletion != mail.DeletionIgnored {
 		old.FirstSeen, old.AtFirstPoll = found.FirstSeen, false
 		if _, err := tx.ExecContext(ctx, "UPDATE record SET first_seen = ?, first_poll = 0, age = ? WHERE id = ?",
 			old.FirstSeen.UnixMilli(), old.Age().UnixMilli(), old.ID); err != nil {

@@ -122,6 +122,26 @@ func TestTakeOverForgetsDeletion(t *testing.T) {
 	}
 }
 
+// TestTakenOverAfterDeletion: the server confirmed, or may have carried out, a deletion that no listing has shown yet; then
+// the ids are reset and the message is there. Somebody has brought it back, or else it was never deleted: it stays for
+// as long as new mail does.
+func TestTakenOverAfterDeletion(t *testing.T) {
+	x := polled(t, numbered(1, 3)...)
+	for id, a := range map[string]mail.DeleteState{"2": mail.DeleteUnknown, "3": mail.DeleteDone} {
+		x.judge(id, mail.Unmatched)
+		x.ok(x.Deleting(t.Context(), []mail.RecordID{x.by(id).ID}, x.time))
+		x.ok(x.Deleted(t.Context(), []mail.DeleteAnswer{{ID: x.by(id).ID, State: a}}, x.time))
+	}
+	x.pass(400 * 24 * time.Hour)
+	x.identified(x.sort(renumber("2", numbered(101, 103)...)), shifted)
+	x.endFirstPoll()
+	for id, brought := range map[string]bool{"101": false, "102": true, "103": true} {
+		if got := x.by(id).Age().Equal(x.time); got != brought {
+			t.Errorf("message %s is as old as %s, brought back: %v", id, x.by(id).Age(), brought)
+		}
+	}
+}
+
 // A reset that several passes need to see through, and one that another reset interrupts.
 func TestTakeOverAfterInterruptedReset(t *testing.T) {
 	x := polled(t, numbered(1, 6)...)
