@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -17,7 +16,7 @@ const repeatsLost = "the file that it repeats was lost before it was published"
 // intended loses its receipt, and the message is pending again. So is every message that was taken for a duplicate
 // of a lost file: nothing that stands for it is out.
 func (j *Journal) Abandon(ctx context.Context, id mail.RecordID, files []mail.File, why string, now time.Time) error {
-	return j.write(ctx, fmt.Sprintf("give up files of message %d", id), func(tx *sql.Tx) error {
+	return j.write(ctx, fmt.Sprintf("give up files of message %d", id), func(tx *transaction) error {
 		r, err := record(ctx, tx, id)
 		if err != nil {
 			return err
@@ -55,7 +54,7 @@ func (j *Journal) Abandon(ctx context.Context, id mail.RecordID, files []mail.Fi
 
 // forget removes the receipt of a file that will never be published, and reopens the messages that were taken for
 // its duplicates. One whose own intent is unfinished finds out when that ends.
-func forget(ctx context.Context, tx *sql.Tx, f mail.File, now time.Time) error {
+func forget(ctx context.Context, tx *transaction, f mail.File, now time.Time) error {
 	duplicates, err := collect(ctx, tx, func(s scanner) (id mail.RecordID, err error) {
 		err = s.Scan(&id)
 		return id, err
@@ -86,7 +85,7 @@ func forget(ctx context.Context, tx *sql.Tx, f mail.File, now time.Time) error {
 }
 
 // dropOrphans removes the receipts of a message's finished duplicates whose first is lost, and returns how many.
-func dropOrphans(ctx context.Context, tx *sql.Tx, id mail.RecordID) (int64, error) {
+func dropOrphans(ctx context.Context, tx *transaction, id mail.RecordID) (int64, error) {
 	res, err := tx.ExecContext(ctx, "DELETE FROM file WHERE record = ? AND state = 'duplicate' AND duplicate_of IS NULL AND unfinished = 0", id)
 	if err != nil {
 		return 0, err

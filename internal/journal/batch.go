@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -15,7 +14,7 @@ const lossesPerFailure = 2
 
 // Asking journals a batch before it is asked for. It takes the place of one that was not ended.
 func (j *Journal) Asking(ctx context.Context, mailbox string, ids []mail.RecordID) error {
-	return j.write(ctx, "note batch of "+mailbox, func(tx *sql.Tx) error {
+	return j.write(ctx, "note batch of "+mailbox, func(tx *transaction) error {
 		if err := endBatch(ctx, tx, mailbox); err != nil {
 			return err
 		}
@@ -31,7 +30,7 @@ func (j *Journal) Asking(ctx context.Context, mailbox string, ids []mail.RecordI
 // InHand notes that a message of the batch begins to arrive. What was in hand before has come whole: it cannot be
 // blamed for a later loss.
 func (j *Journal) InHand(ctx context.Context, id mail.RecordID) error {
-	return j.write(ctx, fmt.Sprintf("note message %d in hand", id), func(tx *sql.Tx) error {
+	return j.write(ctx, fmt.Sprintf("note message %d in hand", id), func(tx *transaction) error {
 		res, err := tx.ExecContext(ctx, "UPDATE batch SET in_hand = 1 WHERE record = ?", id)
 		if err != nil {
 			return err
@@ -46,16 +45,16 @@ func (j *Journal) InHand(ctx context.Context, id mail.RecordID) error {
 
 // Asked ends the batch, whose messages were all done with or will be asked for again without blame.
 func (j *Journal) Asked(ctx context.Context, mailbox string) error {
-	return j.write(ctx, "end batch of "+mailbox, func(tx *sql.Tx) error { return endBatch(ctx, tx, mailbox) })
+	return j.write(ctx, "end batch of "+mailbox, func(tx *transaction) error { return endBatch(ctx, tx, mailbox) })
 }
 
-func endBatch(ctx context.Context, tx *sql.Tx, mailbox string) error {
+func endBatch(ctx context.Context, tx *transaction, mailbox string) error {
 	_, err := tx.ExecContext(ctx, "DELETE FROM batch INDEXED BY batch_mailbox WHERE mailbox = ?", mailbox)
 	return err
 }
 
 // doneWith takes a message out of its batch, and answers a person's wish to have it judged again.
-func doneWith(ctx context.Context, tx *sql.Tx, id mail.RecordID) error {
+func doneWith(ctx context.Context, tx *transaction, id mail.RecordID) error {
 	if _, err := tx.ExecContext(ctx, "DELETE FROM batch WHERE record = ?", id); err != nil {
 		return err
 	}
@@ -68,7 +67,7 @@ func doneWith(ctx context.Context, tx *sql.Tx, id mail.RecordID) error {
 // alone from now on. Without a batch it does nothing. It returns the records that it counted against.
 func (j *Journal) Lost(ctx context.Context, mailbox, why string, now time.Time) ([]mail.Record, error) {
 	var blamed []mail.Record
-	err := j.write(ctx, "note lost session of "+mailbox, func(tx *sql.Tx) error {
+	err := j.write(ctx, "note lost session of "+mailbox, func(tx *transaction) error {
 		if _, err := tx.ExecContext(ctx, "UPDATE record SET solo = 1 WHERE id IN (SELECT record FROM batch WHERE mailbox = ?)", mailbox); err != nil {
 			return err
 		}
@@ -90,7 +89,7 @@ func (j *Journal) Lost(ctx context.Context, mailbox, why string, now time.Time) 
 	return blamed, nil
 }
 
-func lose(ctx context.Context, tx *sql.Tx, r mail.Record, why string, now time.Time) (mail.Record, error) {
+func lose(ctx context.Context, tx *transaction, r mail.Record, why string, now time.Time) (mail.Record, error) {
 	r.Losses++
 	if r.Losses >= lossesPerFailure {
 		return fail(ctx, tx, r, fmt.Sprintf("the session was lost %d times with this message in hand: %s", r.Losses, why), now)

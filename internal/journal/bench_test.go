@@ -30,7 +30,7 @@ func filled(b testing.TB, total int) *fixture {
 		_, err := x.w.ExecContext(b.Context(), statement, max(total-1000, 1))
 		x.ok(err)
 	}
-	x.ok(foldLog(b.Context(), x.w, logPatience))
+	x.ok(foldLog(b.Context(), x.w.DB, logPatience))
 	return x
 }
 

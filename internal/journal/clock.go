@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -29,7 +28,7 @@ func seenAt(m mail.MailboxState, now time.Time) time.Time { return later(now, m.
 // record no longer counts, and what a wrong clock put on record is set right. It releases no plan. It returns why
 // deletion was suspended.
 func (j *Journal) ApproveClock(ctx context.Context, mailbox string, now time.Time) (why string, err error) {
-	err = j.write(ctx, "approve clock of "+mailbox, func(tx *sql.Tx) error {
+	err = j.write(ctx, "approve clock of "+mailbox, func(tx *transaction) error {
 		m, err := mailboxState(ctx, tx, mailbox)
 		if err != nil {
 			return err
@@ -54,7 +53,7 @@ func (j *Journal) ApproveClock(ctx context.Context, mailbox string, now time.Tim
 // setRight corrects the times of a mailbox that cannot be true of a clock that now is right: what is still to come is
 // now, and a message that the server received more than a day after it was first seen was seen under a clock that ran
 // behind. Each correction makes mail younger, never older.
-func setRight(ctx context.Context, tx *sql.Tx, mailbox string, now time.Time) error {
+func setRight(ctx context.Context, tx *transaction, mailbox string, now time.Time) error {
 	ms := now.UnixMilli()
 	for _, query := range []string{
 		"UPDATE folder SET policy_since = ?1 WHERE mailbox = ?2 AND policy_since > ?1",

@@ -13,7 +13,7 @@ import (
 	"pricefetch/internal/mail"
 )
 
-// querier is what *sql.DB and *sql.Tx have in common.
+// querier is what *prepared and *transaction have in common.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
@@ -160,7 +160,7 @@ func record(ctx context.Context, q querier, id mail.RecordID) (mail.Record, erro
 }
 
 // addStep writes one line of a record's history.
-func addStep(ctx context.Context, tx *sql.Tx, id mail.RecordID, now time.Time, format string, args ...any) error {
+func addStep(ctx context.Context, tx *transaction, id mail.RecordID, now time.Time, format string, args ...any) error {
 	_, err := tx.ExecContext(ctx, "INSERT INTO step (record, at, text) VALUES (?, ?, ?)", id, now.UnixMilli(), fmt.Sprintf(format, args...))
 	return err
 }

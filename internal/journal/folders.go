@@ -60,7 +60,7 @@ func folderRow(ctx context.Context, q querier, mailbox, name string) (f folder, 
 
 // newFolder stores a folder at its first contact. In a mailbox that was moved to another account that is a reset: the
 // folder may hold what the folders of the old account held.
-func newFolder(ctx context.Context, tx *sql.Tx, mailbox, name, scope string, account mail.Account, now time.Time) (folder, error) {
+func newFolder(ctx context.Context, tx *transaction, mailbox, name, scope string, account mail.Account, now time.Time) (folder, error) {
 	others, err := otherAccounts(ctx, tx, mailbox, account)
 	if err != nil {
 		return folder{}, err
@@ -75,7 +75,7 @@ func newFolder(ctx context.Context, tx *sql.Tx, mailbox, name, scope string, acc
 }
 
 // storeListing stores what SortOut changes of a folder.
-func storeListing(ctx context.Context, tx *sql.Tx, f folder) error {
+func storeListing(ctx context.Context, tx *transaction, f folder) error {
 	_, err := tx.ExecContext(ctx, `UPDATE folder SET scope = ?, protocol = ?, host = ?, user = ?, based = ?, uid_next = ?, uid_count = ?,
 		listed = ?, complete = ?, contact = ?, first_poll = ?, first_done = ?, reset = ?, away = ? WHERE id = ?`,
 		f.Scope, f.account.Protocol, f.account.Host, f.account.User, f.based, f.Cursor.UIDNext, f.Cursor.Count,
@@ -84,7 +84,7 @@ func storeListing(ctx context.Context, tx *sql.Tx, f folder) error {
 }
 
 // storePolicy stores the policy fields.
-func storePolicy(ctx context.Context, tx *sql.Tx, id int64, s mail.FolderState) error {
+func storePolicy(ctx context.Context, tx *transaction, id int64, s mail.FolderState) error {
 	var waiting, released any
 	if s.Waiting != nil {
 		b, err := json.Marshal(s.Waiting)

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 )
@@ -18,7 +17,7 @@ func (j *Journal) CarryMailbox(ctx context.Context, from, to string) (carried bo
 	if err := j.r.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM mailbox WHERE name = ?)", from).Scan(&known); err != nil || !known {
 		return false, j.classed(what, err)
 	}
-	err = j.write(ctx, what, func(tx *sql.Tx) error {
+	err = j.write(ctx, what, func(tx *transaction) error {
 		var listed bool
 		if err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM folder WHERE mailbox = ?)", to).Scan(&listed); err != nil {
 			return err
@@ -57,7 +56,7 @@ func (j *Journal) CarryRule(ctx context.Context, from, to string) (int64, error)
 		return 0, j.classed(what, err)
 	}
 	var n int64
-	err = j.write(ctx, what, func(tx *sql.Tx) error {
+	err = j.write(ctx, what, func(tx *transaction) error {
 		res, err := tx.ExecContext(ctx, "UPDATE OR IGNORE file SET rule = ? WHERE rule = ?", to, from)
 		if err != nil {
 			return err

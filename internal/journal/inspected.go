@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"pricefetch/internal/mail"
@@ -17,7 +16,7 @@ const toleratedIgnored = 3
 // which becomes a pending record of the next generation. Returned are the records as they now are, in the order given.
 func (j *Journal) Inspected(ctx context.Context, in []mail.Inspection, now time.Time) ([]mail.Record, error) {
 	out := make([]mail.Record, len(in))
-	err := j.write(ctx, "store headers", func(tx *sql.Tx) error {
+	err := j.write(ctx, "store headers", func(tx *transaction) error {
 		var fresh []int
 		for i, one := range in {
 			r, err := record(ctx, tx, one.Record.ID)
@@ -53,7 +52,7 @@ func (j *Journal) Inspected(ctx context.Context, in []mail.Inspection, now time.
 }
 
 // storeHeader puts the header on record. A size that neither the header nor a listing stated stays unknown.
-func storeHeader(ctx context.Context, tx *sql.Tx, r mail.Record, e mail.Envelope) (mail.Record, error) {
+func storeHeader(ctx context.Context, tx *transaction, r mail.Record, e mail.Envelope) (mail.Record, error) {
 	e.Ref = r.Ref
 	if e.Size < 0 {
 		e.Size = r.Size
@@ -70,7 +69,7 @@ func storeHeader(ctx context.Context, tx *sql.Tx, r mail.Record, e mail.Envelope
 }
 
 // sameMessage settles a doubt: the message is the one on record.
-func sameMessage(ctx context.Context, tx *sql.Tx, r mail.Record, e mail.Envelope, now time.Time) (mail.Record, error) {
+func sameMessage(ctx context.Context, tx *transaction, r mail.Record, e mail.Envelope, now time.Time) (mail.Record, error) {
 	step := ""
 	switch was := r.Deletion; {
 	case was == mail.DeletionAcknowledged:
@@ -108,7 +107,7 @@ func sameMessage(ctx context.Context, tx *sql.Tx, r mail.Record, e mail.Envelope
 
 // nextGeneration makes a record for another message under a used id. The old one is no longer listed; it is gone
 // only if the ids can be trusted otherwise.
-func nextGeneration(ctx context.Context, tx *sql.Tx, old mail.Record, e mail.Envelope, now time.Time) (mail.Record, error) {
+func nextGeneration(ctx context.Context, tx *transaction, old mail.Record, e mail.Envelope, now time.Time) (mail.Record, error) {
 	f, _, err := folderRow(ctx, tx, old.Mailbox, old.Folder)
 	if err != nil {
 		return mail.Record{}, err
@@ -158,7 +157,7 @@ func nextGeneration(ctx context.Context, tx *sql.Tx, old mail.Record, e mail.Env
 func (j *Journal) EndFirstPoll(ctx context.Context, mailbox, folder string, first mail.FirstRun, now time.Time) (mail.FirstPoll, error) {
 	var out mail.FirstPoll
 	var taken map[mail.RecordID]mail.RecordID
-	err := j.write(ctx, "end first poll of "+place(mailbox, folder), func(tx *sql.Tx) error {
+	err := j.write(ctx, "end first poll of "+place(mailbox, folder), func(tx *transaction) error {
 		f, ok, err := folderRow(ctx, tx, mailbox, folder)
 		if err != nil || !ok || f.FirstPollDone || !f.complete || f.Listed == 0 {
 			return err
@@ -193,7 +192,7 @@ func (j *Journal) EndFirstPoll(ctx context.Context, mailbox, folder string, firs
 
 // baseline judges the pending records of the present first poll. Pending mail that was on record before a reset
 // goes on, whatever its age, and so does what a person asked for.
-func baseline(ctx context.Context, tx *sql.Tx, f folder, cutoff, now time.Time) (int, error) {
+func baseline(ctx context.Context, tx *transaction, f folder, cutoff, now time.Time) (int, error) {
 	const which = " WHERE folder = ? AND outcome = 'pending' AND listed > 0 AND first_poll = ? AND forced = 0 AND age < ?"
 	reason := "older than first_run: received before " + cutoff.UTC().Format(time.RFC3339)
 	if _, err := tx.ExecContext(ctx, "INSERT INTO step (record, at, text) SELECT id, ?, ? FROM record INDEXED BY record_outcome"+which,

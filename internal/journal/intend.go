@@ -16,7 +16,7 @@ import (
 // mail.ErrNameTaken; a (record, part, member) that has a receipt is an error. In both cases nothing is stored.
 func (j *Journal) Intend(ctx context.Context, id mail.RecordID, files []mail.File, g mail.Judgement, now time.Time) ([]mail.File, error) {
 	out := make([]mail.File, len(files))
-	err := j.write(ctx, fmt.Sprintf("intend files of message %d", id), func(tx *sql.Tx) error {
+	err := j.write(ctx, fmt.Sprintf("intend files of message %d", id), func(tx *transaction) error {
 		r, err := settleable(ctx, tx, id)
 		if err != nil {
 			return err
@@ -44,7 +44,7 @@ func (j *Journal) Intend(ctx context.Context, id mail.RecordID, files []mail.Fil
 	return out, nil
 }
 
-func storeIntent(ctx context.Context, tx *sql.Tx, r mail.Record, g mail.Judgement, now time.Time) error {
+func storeIntent(ctx context.Context, tx *transaction, r mail.Record, g mail.Judgement, now time.Time) error {
 	parts, err := partsJSON(g.Parts)
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func storeIntent(ctx context.Context, tx *sql.Tx, r mail.Record, g mail.Judgemen
 }
 
 // intendFile decides the file's state and writes its receipt.
-func intendFile(ctx context.Context, tx *sql.Tx, r mail.Record, f mail.File, now time.Time) (mail.File, error) {
+func intendFile(ctx context.Context, tx *transaction, r mail.Record, f mail.File, now time.Time) (mail.File, error) {
 	var has bool
 	if err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM file WHERE record = ? AND part = ? AND member = ?)", r.ID, f.Part, f.Member).Scan(&has); err != nil {
 		return f, err
@@ -84,7 +84,7 @@ func intendFile(ctx context.Context, tx *sql.Tx, r mail.Record, f mail.File, now
 }
 
 // decide sets State: the import-once rule first, then what lies there already, what a newer list forbids, and the name.
-func decide(ctx context.Context, tx *sql.Tx, r mail.Record, f *mail.File, ordinal int, now time.Time) error {
+func decide(ctx context.Context, tx *transaction, r mail.Record, f *mail.File, ordinal int, now time.Time) error {
 	f.State, f.DuplicateOf, f.Published = mail.FileIntended, 0, time.Time{}
 	err := tx.QueryRowContext(ctx, `SELECT id FROM file WHERE rule = ? AND fingerprint = ? AND original = ? AND sha256 = ? AND ordinal = ?
 		AND state IN ('intended', 'published')`, f.Rule, r.Fingerprint, f.Original, f.SHA256, ordinal).Scan(&f.DuplicateOf)
@@ -138,7 +138,7 @@ func (j *Journal) Imported(ctx context.Context, rule, fingerprint, original, sha
 
 // Rename gives an intended file another name, before any rename on the disk. mail.ErrNameTaken as Intend.
 func (j *Journal) Rename(ctx context.Context, file int64, name string) error {
-	return j.write(ctx, fmt.Sprintf("rename file %d to %s", file, name), func(tx *sql.Tx) error {
+	return j.write(ctx, fmt.Sprintf("rename file %d to %s", file, name), func(tx *transaction) error {
 		f, err := scanFile(tx.QueryRowContext(ctx, "SELECT "+fileColumns+" FROM file f WHERE f.id = ?", file))
 		if errors.Is(err, sql.ErrNoRows) {
 			return errors.New("no such file")

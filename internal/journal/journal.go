@@ -23,9 +23,9 @@ type Journal struct {
 	id      string
 	now     func() time.Time
 	driver  string
-	scripts []string // see migrations
-	w       *sql.DB  // one connection; nil in a journal that is open for reading
-	r       *sql.DB
+	scripts []string  // see migrations
+	w       *prepared // one connection; nil in a journal that is open for reading
+	r       *prepared
 	log     logBound
 
 	mu     sync.Mutex
@@ -48,7 +48,7 @@ func (j *Journal) ID() string { return j.id }
 // Close ends all connections; the last one to a journal folds its -wal file into it.
 func (j *Journal) Close() error {
 	var errs []error
-	for _, db := range []*sql.DB{j.r, j.w} {
+	for _, db := range []*prepared{j.r, j.w} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
@@ -68,29 +68,29 @@ func (j *Journal) Staging(ctx context.Context) (string, error) {
 
 // SetStaging notes the token of the staging directory.
 func (j *Journal) SetStaging(ctx context.Context, token string) error {
-	return j.write(ctx, "note staging token", func(tx *sql.Tx) error {
+	return j.write(ctx, "note staging token", func(tx *transaction) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO meta (key, value) VALUES ('staging', ?) ON CONFLICT DO UPDATE SET value = excluded.value", token)
 		return err
 	})
 }
 
 // write runs f in one transaction. What f returned, or what the commit did, tells whether anything was stored.
-func (j *Journal) write(ctx context.Context, what string, f func(*sql.Tx) error) error {
+func (j *Journal) write(ctx context.Context, what string, f func(*transaction) error) error {
 	if j.w == nil {
 		return fmt.Errorf("%s: %w", what, errReadOnly)
 	}
-	tx, err := j.w.BeginTx(ctx, nil)
+	tx, err := j.w.begin(ctx)
 	if err != nil {
 		return j.classed(what, err)
 	}
-	defer tx.Rollback()
+	defer tx.end(ctx)
 	if err := f(tx); err != nil {
 		return j.classed(what, err)
 	}
 	if err := tx.Commit(); err != nil {
 		return j.classed(what, err)
 	}
-	j.log.keep(ctx, j.w, j.path+"-wal")
+	j.log.keep(ctx, j.w.DB, j.path+"-wal")
 	return nil
 }
 

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"reflect"
 	"time"
@@ -21,7 +20,7 @@ func retryAfter(n int) time.Duration {
 // Judge stores an outcome other than failed and held of many messages, in one transaction; saved only of those that
 // have been judged again and are saved already, or were and have been paused since. A judgement that says nothing new costs no write.
 func (j *Journal) Judge(ctx context.Context, ids []mail.RecordID, g mail.Judgement, now time.Time) error {
-	return j.write(ctx, "judge messages", func(tx *sql.Tx) error {
+	return j.write(ctx, "judge messages", func(tx *transaction) error {
 		for _, id := range ids {
 			r, err := settleable(ctx, tx, id)
 			if err != nil {
@@ -39,7 +38,7 @@ func (j *Journal) Judge(ctx context.Context, ids []mail.RecordID, g mail.Judgeme
 }
 
 // settleable returns the record, unless an unfinished intent must end first: its files would be forgotten.
-func settleable(ctx context.Context, tx *sql.Tx, id mail.RecordID) (mail.Record, error) {
+func settleable(ctx context.Context, tx *transaction, id mail.RecordID) (mail.Record, error) {
 	r, err := record(ctx, tx, id)
 	if err != nil {
 		return r, err
@@ -56,7 +55,7 @@ func settleable(ctx context.Context, tx *sql.Tx, id mail.RecordID) (mail.Record,
 
 // settle stores an outcome other than failed and held; the message leaves its batch. Its failures are forgotten
 // once it is no longer pending.
-func settle(ctx context.Context, tx *sql.Tx, r mail.Record, g mail.Judgement, now time.Time) error {
+func settle(ctx context.Context, tx *transaction, r mail.Record, g mail.Judgement, now time.Time) error {
 	if err := doneWith(ctx, tx, r.ID); err != nil || sameJudgement(r, g) {
 		return err
 	}
@@ -111,7 +110,7 @@ func judgementText(g mail.Judgement) string {
 // Fail counts a failure: next try after 5 m, 30 m, 2 h, 8 h, 24 h; when the fifth of these retries fails too, the
 // message is held. It returns the record.
 func (j *Journal) Fail(ctx context.Context, id mail.RecordID, why string, now time.Time) (r mail.Record, err error) {
-	err = j.write(ctx, fmt.Sprintf("note failure of message %d", id), func(tx *sql.Tx) error {
+	err = j.write(ctx, fmt.Sprintf("note failure of message %d", id), func(tx *transaction) error {
 		if r, err = settleable(ctx, tx, id); err != nil {
 			return err
 		}
@@ -121,7 +120,7 @@ func (j *Journal) Fail(ctx context.Context, id mail.RecordID, why string, now ti
 	return r, err
 }
 
-func fail(ctx context.Context, tx *sql.Tx, r mail.Record, why string, now time.Time) (mail.Record, error) {
+func fail(ctx context.Context, tx *transaction, r mail.Record, why string, now time.Time) (mail.Record, error) {
 	if err := doneWith(ctx, tx, r.ID); err != nil {
 		return r, err
 	}
@@ -140,7 +139,7 @@ func fail(ctx context.Context, tx *sql.Tx, r mail.Record, why string, now time.T
 
 // Hold stores that the message needs a person; kept is the raw message's name under held/. "" leaves what is kept.
 func (j *Journal) Hold(ctx context.Context, id mail.RecordID, why, kept string, now time.Time) error {
-	return j.write(ctx, fmt.Sprintf("hold message %d", id), func(tx *sql.Tx) error {
+	return j.write(ctx, fmt.Sprintf("hold message %d", id), func(tx *transaction) error {
 		r, err := settleable(ctx, tx, id)
 		if err != nil {
 			return err
@@ -150,7 +149,7 @@ func (j *Journal) Hold(ctx context.Context, id mail.RecordID, why, kept string, 
 	})
 }
 
-func hold(ctx context.Context, tx *sql.Tx, r mail.Record, why, kept string, now time.Time) (mail.Record, error) {
+func hold(ctx context.Context, tx *transaction, r mail.Record, why, kept string, now time.Time) (mail.Record, error) {
 	if err := doneWith(ctx, tx, r.ID); err != nil {
 		return r, err
 	}

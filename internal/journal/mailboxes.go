@@ -33,7 +33,7 @@ func mailboxState(ctx context.Context, q querier, name string) (mail.MailboxStat
 	return m, err
 }
 
-func storeMailbox(ctx context.Context, tx *sql.Tx, m mail.MailboxState) error {
+func storeMailbox(ctx context.Context, tx *transaction, m mail.MailboxState) error {
 	_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO mailbox ("+mailboxColumns+") VALUES (?"+strings.Repeat(", ?", 16)+")",
 		m.Name, m.Account.Protocol, m.Account.Host, m.Account.User, millis(m.LastStarted), millis(m.LastFinished),
 		m.LastError, m.ErrorClass, millis(m.ErrorSince), m.FailedPasses, millis(m.NextPass), millis(m.Newest), m.AgeSuspended,
@@ -44,7 +44,7 @@ func storeMailbox(ctx context.Context, tx *sql.Tx, m mail.MailboxState) error {
 // Started notes that a pass begins: the account and the clock. It returns the mailbox as it was before. After a
 // change of the account the next SortOut of each folder finds the ids reset.
 func (j *Journal) Started(ctx context.Context, mailbox string, account mail.Account, now time.Time) (before mail.MailboxState, err error) {
-	err = j.write(ctx, "note start of a pass over "+mailbox, func(tx *sql.Tx) error {
+	err = j.write(ctx, "note start of a pass over "+mailbox, func(tx *transaction) error {
 		if before, err = mailboxState(ctx, tx, mailbox); err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func (j *Journal) Started(ctx context.Context, mailbox string, account mail.Acco
 
 // Update changes the mailbox's state: f gets the present one and changes it in place. f must not call the journal.
 func (j *Journal) Update(ctx context.Context, mailbox string, f func(*mail.MailboxState)) error {
-	return j.write(ctx, "note state of "+mailbox, func(tx *sql.Tx) error {
+	return j.write(ctx, "note state of "+mailbox, func(tx *transaction) error {
 		m, err := mailboxState(ctx, tx, mailbox)
 		if err != nil {
 			return err

@@ -155,9 +155,9 @@ func TestFailedMigrationStoresNothing(t *testing.T) {
 	x := polled(t, "1")
 	bad := append(migrations(), "ALTER TABLE record ADD COLUMN colour TEXT; SELECT nonsense FROM nowhere")
 	for range 3 {
-		wantErr(t, migrate(t.Context(), x.w, x.path, bad, x.time), fmt.Sprintf("migrate to version %d", len(bad)))
+		wantErr(t, migrate(t.Context(), x.w.DB, x.path, bad, x.time), fmt.Sprintf("migrate to version %d", len(bad)))
 	}
-	version, err := pragma(t.Context(), x.w, "user_version")
+	version, err := pragma(t.Context(), x.w.DB, "user_version")
 	x.ok(err)
 	equal(t, "version", version, len(migrations()))
 	if _, err := x.w.ExecContext(t.Context(), "SELECT colour FROM record"); err == nil {
@@ -168,7 +168,7 @@ func TestFailedMigrationStoresNothing(t *testing.T) {
 	before, err := os.ReadFile(copyName(x.path, 1))
 	x.ok(err)
 	x.pass(time.Minute)
-	wantErr(t, migrate(t.Context(), x.w, x.path, bad, x.time), "migrate to version")
+	wantErr(t, migrate(t.Context(), x.w.DB, x.path, bad, x.time), "migrate to version")
 	equal(t, "copies", besides(t, x.path), []string{filepath.Base(copyName(x.path, 1)), filepath.Base(copyName(x.path, 2))})
 	after, err := os.ReadFile(copyName(x.path, 1))
 	x.ok(err)

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"pricefetch/internal/mail"
@@ -33,7 +32,7 @@ func movedReason(others []folder, account mail.Account) string {
 
 // leave notes of the mailbox's folders of other accounts that their ids prove nothing any more: what they held may be
 // taken over by the folders of the present account, and should the mailbox ever return, that is a reset too.
-func leave(ctx context.Context, tx *sql.Tx, f folder, o mail.SortOptions) error {
+func leave(ctx context.Context, tx *transaction, f folder, o mail.SortOptions) error {
 	others, err := otherAccounts(ctx, tx, f.Mailbox, o.Account)
 	if err != nil {
 		return err

@@ -63,28 +63,29 @@ func (j *Journal) openWriter(ctx context.Context) error {
 	if err := sniff(j.path); err != nil {
 		return err
 	}
-	var err error
-	if j.w, err = connect(j.driver, j.path, "mode=rw", "_txlock=immediate", "_pragma=synchronous(FULL)"); err != nil {
+	db, err := connect(j.driver, j.path, "mode=rw", "_txlock=immediate", "_pragma=synchronous(FULL)")
+	if err != nil {
 		return storage(err)
 	}
-	j.w.SetMaxOpenConns(1)
-	version, err := identify(ctx, j.w, len(j.scripts))
+	db.SetMaxOpenConns(1)
+	j.w = newPrepared(db)
+	version, err := identify(ctx, db, len(j.scripts))
 	if err != nil {
 		return err
 	}
 	if version > 0 {
-		if err := intact(ctx, j.w); err != nil {
+		if err := intact(ctx, db); err != nil {
 			return err
 		}
 	}
 	// After the checks: it is the first thing that touches the file.
-	if _, err := j.w.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
+	if _, err := db.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
 		return err
 	}
-	if err := migrate(ctx, j.w, j.path, j.scripts, j.now()); err != nil {
+	if err := migrate(ctx, db, j.path, j.scripts, j.now()); err != nil {
 		return err
 	}
-	if err := writable(ctx, j.w); err != nil {
+	if err := writable(ctx, db); err != nil {
 		return err
 	}
 	return storage(syncPath(filepath.Dir(j.path)))
@@ -106,13 +107,14 @@ func (j *Journal) openReader(ctx context.Context) error {
 	if err := sniff(j.path); err != nil {
 		return err
 	}
-	var err error
-	if j.r, err = connect(j.driver, j.path, "mode=ro", "_pragma=query_only(1)"); err != nil {
+	db, err := connect(j.driver, j.path, "mode=ro", "_pragma=query_only(1)")
+	if err != nil {
 		return storage(err)
 	}
-	j.r.SetMaxOpenConns(readers)
-	j.r.SetMaxIdleConns(readers)
-	version, err := identify(ctx, j.r, len(j.scripts))
+	db.SetMaxOpenConns(readers)
+	db.SetMaxIdleConns(readers)
+	j.r = newPrepared(db)
+	version, err := identify(ctx, db, len(j.scripts))
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -23,7 +22,7 @@ type Approved struct {
 // the server did not honour deletions it is given another chance. It is an error if there is nothing of either.
 func (j *Journal) Approve(ctx context.Context, mailbox string, now time.Time) ([]Approved, error) {
 	var out []Approved
-	err := j.write(ctx, "approve "+mailbox, func(tx *sql.Tx) error {
+	err := j.write(ctx, "approve "+mailbox, func(tx *transaction) error {
 		m, err := mailboxState(ctx, tx, mailbox)
 		if err != nil {
 			return err
@@ -67,7 +66,7 @@ func (j *Journal) Approve(ctx context.Context, mailbox string, now time.Time) ([
 
 // tryAgain gives the messages of one folder whose deletion the server did not honour another chance, and returns how
 // many they are. Once no folder of the mailbox has such, the mailbox counts as honouring deletion.
-func tryAgain(ctx context.Context, tx *sql.Tx, m mail.MailboxState, f folder, why string, now time.Time) (int, error) {
+func tryAgain(ctx context.Context, tx *transaction, m mail.MailboxState, f folder, why string, now time.Time) (int, error) {
 	if !m.NotHonoured {
 		return 0, nil
 	}
@@ -90,7 +89,7 @@ func tryAgain(ctx context.Context, tx *sql.Tx, m mail.MailboxState, f folder, wh
 
 // Retry makes a held or failed message pending again; limits that held it do not apply then. It returns the record.
 func (j *Journal) Retry(ctx context.Context, id mail.RecordID, now time.Time) (r mail.Record, err error) {
-	err = j.write(ctx, fmt.Sprintf("retry message %d", id), func(tx *sql.Tx) error {
+	err = j.write(ctx, fmt.Sprintf("retry message %d", id), func(tx *transaction) error {
 		if r, err = settleable(ctx, tx, id); err != nil {
 			return err
 		}
@@ -115,7 +114,7 @@ func (j *Journal) Retry(ctx context.Context, id mail.RecordID, now time.Time) (r
 // Dismiss notes that a person does not want the message; it is then deleted by age only. Of a saved message with
 // an attachment left over it removes that mark. It returns the record.
 func (j *Journal) Dismiss(ctx context.Context, id mail.RecordID, now time.Time) (r mail.Record, err error) {
-	err = j.write(ctx, fmt.Sprintf("dismiss message %d", id), func(tx *sql.Tx) error {
+	err = j.write(ctx, fmt.Sprintf("dismiss message %d", id), func(tx *transaction) error {
 		if r, err = settleable(ctx, tx, id); err != nil {
 			return err
 		}
@@ -146,7 +145,7 @@ func (j *Journal) Dismiss(ctx context.Context, id mail.RecordID, now time.Time) 
 // returns how many will be judged.
 func (j *Journal) Rescan(ctx context.Context, mailbox string, since time.Time, want func(mail.Record) bool, now time.Time) (int, error) {
 	count := 0
-	err := j.write(ctx, "rescan "+mailbox, func(tx *sql.Tx) error {
+	err := j.write(ctx, "rescan "+mailbox, func(tx *transaction) error {
 		folders, err := folderRows(ctx, tx, mailbox)
 		if err != nil {
 			return err
@@ -178,7 +177,7 @@ func (j *Journal) Rescan(ctx context.Context, mailbox string, since time.Time, w
 	return count, nil
 }
 
-func judgeAgain(ctx context.Context, tx *sql.Tx, r mail.Record, now time.Time) error {
+func judgeAgain(ctx context.Context, tx *transaction, r mail.Record, now time.Time) error {
 	if r.Outcome != mail.Saved {
 		return settle(ctx, tx, r, mail.Judgement{Outcome: mail.Pending, Reason: "rescan, was " + string(r.Outcome)}, now)
 	}

@@ -63,7 +63,7 @@ func lastActive(ctx context.Context, q querier) (time.Time, error) {
 // from which it knows nothing, what was done until now is in doubt, and a batch that was under way then ended well, as
 // far as anybody knows. The zero from: it was not restored.
 func (j *Journal) Arrived(ctx context.Context, from, now time.Time) error {
-	return j.write(ctx, "note origin of the journal", func(tx *sql.Tx) error {
+	return j.write(ctx, "note origin of the journal", func(tx *transaction) error {
 		if !from.IsZero() {
 			if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO meta (key, value) VALUES ("+fromKey+", ?), ("+untilKey+", ?)", metaText(from), metaText(now)); err != nil {
 				return err
@@ -108,7 +108,7 @@ func claimed(ctx context.Context, q querier, dir, name string, modified time.Tim
 
 // find gives a file that was found in the import directory the state of one that was published, unless another receipt
 // has come to stand for it since it was found.
-func find(ctx context.Context, tx *sql.Tx, f *mail.File, now time.Time) error {
+func find(ctx context.Context, tx *transaction, f *mail.File, now time.Time) error {
 	taken, err := claimed(ctx, tx, f.Dir, f.Name, f.Found)
 	if err != nil {
 		return err

@@ -145,13 +145,13 @@ func TestNoPassReadsAllRecords(t *testing.T) {
 		t.Errorf("only %d statements were heard", len(heard))
 	}
 	for _, query := range slices.DeleteFunc(heard, func(query string) bool { return strings.HasPrefix(query, rare) }) {
-		for _, step := range faults(t, x.r, query) {
+		for _, step := range faults(t, x.r.DB, query) {
 			t.Errorf("%s\nin: %s", step, query)
 		}
 	}
 	for _, bad := range []string{"SELECT id FROM record WHERE fingerprint = ?", "SELECT count(*) FROM file WHERE sha256 = ?", "DELETE FROM step WHERE at < ?",
 		"SELECT outcome, count(*) FROM record WHERE folder = ? GROUP BY outcome", "SELECT id FROM record WHERE folder = ? AND scope = ?"} {
-		if len(faults(t, x.r, bad)) == 0 {
+		if len(faults(t, x.r.DB, bad)) == 0 {
 			t.Errorf("%s passes for a statement that reads little", bad)
 		}
 	}
@@ -285,7 +285,7 @@ func TestCommandsNeedNoSorting(t *testing.T) {
 		t.Errorf("only %d statements were heard", len(l.heard))
 	}
 	for query := range l.heard {
-		for _, step := range plan(t, x.r, query) {
+		for _, step := range plan(t, x.r.DB, query) {
 			if strings.Contains(step, "TEMP B-TREE") {
 				t.Errorf("%s\nin: %s", step, query)
 			}

@@ -39,11 +39,11 @@ func resetReason(f folder, account mail.Account, scope string, r recall) string 
 // Reset tells, for a dry run, why SortOut would find the ids of a listing reset; "" if it would not. It changes nothing.
 func (j *Journal) Reset(ctx context.Context, mailbox string, l mail.Listing, account mail.Account) (string, error) {
 	what := "hold listing against " + place(mailbox, l.Folder)
-	tx, err := j.r.BeginTx(ctx, nil)
+	tx, err := j.r.begin(ctx)
 	if err != nil {
 		return "", j.classed(what, err)
 	}
-	defer tx.Rollback()
+	defer tx.end(ctx)
 	f, ok, err := folderRow(ctx, tx, mailbox, l.Folder)
 	if err != nil {
 		return "", j.classed(what, err)

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
@@ -32,7 +31,7 @@ func (j *Journal) Folder(ctx context.Context, mailbox, folder string) (mail.Fold
 // SetPolicy stores the policy fields of s: PolicyHash, PolicySince, Settled, Waiting, Released. A plan that a person
 // approved after s was read stays approved.
 func (j *Journal) SetPolicy(ctx context.Context, s mail.FolderState) error {
-	return j.write(ctx, "store policy of "+place(s.Mailbox, s.Folder), func(tx *sql.Tx) error {
+	return j.write(ctx, "store policy of "+place(s.Mailbox, s.Folder), func(tx *transaction) error {
 		f, ok, err := folderRow(ctx, tx, s.Mailbox, s.Folder)
 		if err != nil {
 			return err
@@ -52,7 +51,7 @@ func (j *Journal) SetPolicy(ctx context.Context, s mail.FolderState) error {
 // says is never deleted: a caller that asks for it is wrong about more than this message. From now on the last listing
 // proves nothing by its count, whatever comes of the intention: the folder's next listing has to name every message.
 func (j *Journal) Deleting(ctx context.Context, ids []mail.RecordID, now time.Time) error {
-	return j.write(ctx, "note deletions", func(tx *sql.Tx) error {
+	return j.write(ctx, "note deletions", func(tx *transaction) error {
 		for _, id := range ids {
 			r, err := settleable(ctx, tx, id)
 			if err != nil {
@@ -89,7 +88,7 @@ func (j *Journal) Deleting(ctx context.Context, ids []mail.RecordID, now time.Ti
 
 // forgetCursor keeps a folder that has lost a message and gained another from passing for unchanged: on a server that
 // shows only the newest ones an older one takes the place of one that we delete, under an id below UIDNEXT.
-func forgetCursor(ctx context.Context, tx *sql.Tx, id mail.RecordID) error {
+func forgetCursor(ctx context.Context, tx *transaction, id mail.RecordID) error {
 	_, err := tx.ExecContext(ctx, "UPDATE folder SET uid_next = 0 WHERE uid_next <> 0 AND id = (SELECT folder FROM record WHERE id = ?)", id)
 	return err
 }
@@ -98,7 +97,7 @@ func forgetCursor(ctx context.Context, tx *sql.Tx, id mail.RecordID) error {
 // it stays intended, and the next complete listing tells; refused and mismatch → none, and after a mismatch the
 // message is to be identified again.
 func (j *Journal) Deleted(ctx context.Context, answers []mail.DeleteAnswer, now time.Time) error {
-	return j.write(ctx, "note answers to deletions", func(tx *sql.Tx) error {
+	return j.write(ctx, "note answers to deletions", func(tx *transaction) error {
 		for _, a := range answers {
 			if err := deleted(ctx, tx, a, now); err != nil {
 				return fmt.Errorf("message %d: %w", a.ID, err)
@@ -108,7 +107,7 @@ func (j *Journal) Deleted(ctx context.Context, answers []mail.DeleteAnswer, now 
 	})
 }
 
-func deleted(ctx context.Context, tx *sql.Tx, a mail.DeleteAnswer, now time.Time) error {
+func deleted(ctx context.Context, tx *transaction, a mail.DeleteAnswer, now time.Time) error {
 	r, err := record(ctx, tx, a.ID)
 	if err != nil {
 		return err

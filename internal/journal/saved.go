@@ -14,7 +14,7 @@ import (
 // also be failed or held where other attachments of the message are damaged: the failure is counted in the same
 // transaction. All files of the intent must be named. Without files it may end a judgement that had no intent.
 func (j *Journal) Saved(ctx context.Context, id mail.RecordID, files []mail.File, g mail.Judgement, now time.Time) error {
-	return j.write(ctx, fmt.Sprintf("record message %d as saved", id), func(tx *sql.Tx) error {
+	return j.write(ctx, fmt.Sprintf("record message %d as saved", id), func(tx *transaction) error {
 		r, err := record(ctx, tx, id)
 		if err != nil {
 			return err
@@ -50,7 +50,7 @@ func (j *Journal) Saved(ctx context.Context, id mail.RecordID, files []mail.File
 }
 
 // conclude stores the judgement that goes with the files.
-func conclude(ctx context.Context, tx *sql.Tx, r mail.Record, g mail.Judgement, now time.Time) error {
+func conclude(ctx context.Context, tx *transaction, r mail.Record, g mail.Judgement, now time.Time) error {
 	switch g.Outcome {
 	case mail.Failed, mail.Held:
 		parts, err := partsJSON(g.Parts)
@@ -73,7 +73,7 @@ func conclude(ctx context.Context, tx *sql.Tx, r mail.Record, g mail.Judgement, 
 }
 
 // saveFile stores what became of one file of the intent.
-func saveFile(ctx context.Context, tx *sql.Tx, r mail.Record, f mail.File, now time.Time) error {
+func saveFile(ctx context.Context, tx *transaction, r mail.Record, f mail.File, now time.Time) error {
 	step := ""
 	switch f.State {
 	case mail.FilePublished:

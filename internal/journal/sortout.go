@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -27,7 +26,7 @@ func (k known) ours() bool {
 
 // sorting is one listing on its way into the journal.
 type sorting struct {
-	tx       *sql.Tx
+	tx       *transaction
 	l        mail.Listing
 	o        mail.SortOptions
 	f        folder
@@ -40,8 +39,6 @@ type sorting struct {
 	added    int     // ids that the last complete listing did not have
 	sight    sight
 	order    map[mail.RecordID]int
-
-	insert, update, find *sql.Stmt
 }
 
 // SortOut holds a listing against the records of its folder (semantics 3). Unknown ids become pending. What a
@@ -55,7 +52,7 @@ func (j *Journal) SortOut(ctx context.Context, mailbox string, l mail.Listing, o
 	}
 	var s *sorting
 	var work mail.Worklist
-	err := j.write(ctx, what, func(tx *sql.Tx) error {
+	err := j.write(ctx, what, func(tx *transaction) error {
 		m, err := mailboxState(ctx, tx, mailbox)
 		if err != nil {
 			return err
@@ -77,7 +74,7 @@ func (j *Journal) SortOut(ctx context.Context, mailbox string, l mail.Listing, o
 }
 
 // newSorting finds the folder and decides how far the listing can be believed.
-func newSorting(ctx context.Context, tx *sql.Tx, m mail.MailboxState, l mail.Listing, o mail.SortOptions) (*sorting, error) {
+func newSorting(ctx context.Context, tx *transaction, m mail.MailboxState, l mail.Listing, o mail.SortOptions) (*sorting, error) {
 	if o.Account == (mail.Account{}) {
 		o.Account = m.Account
 	}
@@ -110,12 +107,6 @@ func newSorting(ctx context.Context, tx *sql.Tx, m mail.MailboxState, l mail.Lis
 }
 
 func (s *sorting) run(ctx context.Context, m mail.MailboxState) error {
-	if err := s.prepare(ctx); err != nil {
-		return err
-	}
-	defer s.insert.Close()
-	defer s.update.Close()
-	defer s.find.Close()
 	if s.o.PolicyHash != "" && s.o.PolicyHash != s.f.PolicyHash {
 		if _, err := tryAgain(ctx, s.tx, m, s.f, "the retention policy or the account is new", s.o.Now); err != nil {
 			return err
@@ -158,20 +149,15 @@ func sameListing(a, b folder) bool {
 		a.FirstPollDone == b.FirstPollDone && a.reset == b.reset && a.away == b.away
 }
 
-func (s *sorting) prepare(ctx context.Context) (err error) {
+// Statements of sorting, run once for each message.
+const (
 	// Not left to the unique index: of a used id the first generation may have been taken over by another id.
-	if s.insert, err = s.tx.PrepareContext(ctx, `INSERT INTO record (folder, scope, uid, listed, listed_size, size, first_seen, first_poll, age)
-		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE NOT EXISTS (SELECT 1 FROM record WHERE folder = ?1 AND scope = ?2 AND uid = ?3)`); err != nil {
-		return err
-	}
-	if s.update, err = s.tx.PrepareContext(ctx, `UPDATE record SET listed = ?, listed_size = ?, inspect = ?,
-		size = CASE WHEN size < 0 THEN ? ELSE size END WHERE id = ?`); err != nil {
-		return err
-	}
-	s.find, err = s.tx.PrepareContext(ctx, `SELECT id, uid, scope, listed, listed_size, inspect, deletion FROM record
-		WHERE folder = ? AND scope = ? AND uid = ? ORDER BY generation DESC LIMIT 1`)
-	return err
-}
+	insertListed = `INSERT INTO record (folder, scope, uid, listed, listed_size, size, first_seen, first_poll, age)
+		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE NOT EXISTS (SELECT 1 FROM record WHERE folder = ?1 AND scope = ?2 AND uid = ?3)`
+	updateListed = `UPDATE record SET listed = ?, listed_size = ?, inspect = ?, size = CASE WHEN size < 0 THEN ? ELSE size END WHERE id = ?`
+	findListed   = `SELECT id, uid, scope, listed, listed_size, inspect, deletion FROM record
+		WHERE folder = ? AND scope = ? AND uid = ? ORDER BY generation DESC LIMIT 1`
+)
 
 func scanKnown(row scanner) (k known, err error) {
 	err = row.Scan(&k.id, &k.uid, &k.scope, &k.listed, &k.size, &k.inspect, &k.deletion)

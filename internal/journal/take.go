@@ -24,7 +24,7 @@ func (s *sorting) take(ctx context.Context, i int, ref mail.Listed) error {
 			s.show(i, id, ref.Num)
 			return nil
 		}
-		if k, err = scanKnown(s.find.QueryRowContext(ctx, s.f.id, s.l.Scope, ref.ID)); err != nil {
+		if k, err = scanKnown(s.tx.QueryRowContext(ctx, findListed, s.f.id, s.l.Scope, ref.ID)); err != nil {
 			return err
 		}
 	}
@@ -45,7 +45,7 @@ func (s *sorting) add(ctx context.Context, ref mail.Listed, listed int) (mail.Re
 		firstPoll = s.f.firstPoll
 	}
 	seen := s.seen.UnixMilli()
-	res, err := s.insert.ExecContext(ctx, s.f.id, s.l.Scope, ref.ID, listed, ref.Size, ref.Size, seen, firstPoll, seen)
+	res, err := s.tx.ExecContext(ctx, insertListed, s.f.id, s.l.Scope, ref.ID, listed, ref.Size, ref.Size, seen, firstPoll, seen)
 	if err != nil {
 		return 0, err
 	}
@@ -76,7 +76,7 @@ func (s *sorting) refresh(ctx context.Context, k known, ref mail.Listed, listed 
 	if listed == k.listed && size == k.size && inspect == k.inspect {
 		return nil
 	}
-	if _, err := s.update.ExecContext(ctx, listed, size, inspect, size, k.id); err != nil {
+	if _, err := s.tx.ExecContext(ctx, updateListed, listed, size, inspect, size, k.id); err != nil {
 		return err
 	}
 	if doubt == "" || k.inspect {
