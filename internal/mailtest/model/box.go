@@ -58,7 +58,7 @@ type copied struct {
 	inPlace  bool      // took a listed id over, with the same size: nobody can see that
 	commits  int       // confirmed deletions that a deaf server did not carry out
 	replaces *letter   // whose id this is, where it took one over
-	twin     *copied   // a copy of the same letter that went when this one came: nobody can tell the two apart
+	twin     *copied   // itself under an older id, or a copy of the same letter that went when this one came: nobody can tell
 }
 
 // box is one mailbox on its server, with what the model keeps of it.
@@ -130,7 +130,9 @@ func (b *box) show(s *session, c *copied) {
 	if c.shown.IsZero() {
 		c.shown = b.w.machine()
 		c.late = b.law.firstDone
-		c.twin = b.wentFor(c)
+		if old := b.wentFor(c); old != nil {
+			c.twin = old
+		}
 	}
 	s.shown[c.id] = true
 }
@@ -139,7 +141,7 @@ func (b *box) show(s *session, c *copied) {
 // header, just as if the server had given the old one another id.
 func (b *box) wentFor(c *copied) *copied {
 	for _, old := range b.removed {
-		if old.l == c.l && !old.shown.IsZero() {
+		if old != c && old.l == c.l && !old.shown.IsZero() {
 			return old
 		}
 	}
@@ -219,6 +221,9 @@ func (b *box) rename() {
 		}
 	}
 	for _, c := range b.copies {
+		if before := *c; !before.shown.IsZero() {
+			c.twin = &before
+		}
 		c.shown, c.late, c.inPlace, c.replaces = time.Time{}, false, false, nil
 	}
 	b.removed = nil // their ids mean nothing any more

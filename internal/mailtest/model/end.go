@@ -50,33 +50,44 @@ func (w *World) quiesce() error {
 	return nil
 }
 
-// settle makes passes until nothing changes.
+// settle makes passes in turn until nothing changes: one mailbox may wait for what another has begun.
 func (w *World) settle() error {
+	restless, most := slices.Clone(w.boxes), 0
 	for _, b := range w.boxes {
-		restless, most := true, b.rounds()
-		for n := 0; restless; n++ {
-			if n == most {
-				w.violate("%s does not come to rest: %s", b.name, w.unrest(b))
-				return nil
-			}
+		most = max(most, b.rounds())
+	}
+	for n := 0; len(restless) > 0; n++ {
+		if b := restless[0]; n == most {
+			w.violate("%s does not come to rest: %s", b.name, w.unrest(b))
+		}
+		var still []*box
+		for _, b := range restless {
 			if err := w.ready(); err != nil {
 				return err
 			}
-			before := b.visible()
-			report, err := w.pass(b)
-			w.look()
-			why := w.unrest(b)
-			w.note("   pass over %s: %d listed, %d read, %d files, %d deleted, error %v; %s", b.name, report.Listed, report.Read, len(report.Files), report.Deleted, err, why)
+			if w.restless(b, n) {
+				still = append(still, b)
+			}
 			if w.Violation != "" {
 				return nil
 			}
-			restless = err != nil || why != "" || !slices.Equal(before, b.visible())
-			if w.now = w.now.Add(5 * time.Minute); why != "" && n > 0 {
-				w.now = w.now.Add(25 * time.Hour)
-			}
 		}
+		restless = still
 	}
 	return nil
+}
+
+// restless makes the n-th pass over a mailbox and tells whether another one is needed.
+func (w *World) restless(b *box, n int) bool {
+	before := b.visible()
+	report, err := w.pass(b)
+	w.look()
+	why := w.unrest(b)
+	w.note("   pass over %s: %d listed, %d read, %d files, %d deleted, error %v; %s", b.name, report.Listed, report.Read, len(report.Files), report.Deleted, err, why)
+	if w.now = w.now.Add(5 * time.Minute); why != "" && n > 0 {
+		w.now = w.now.Add(25 * time.Hour)
+	}
+	return err != nil || why != "" || !slices.Equal(before, b.visible())
 }
 
 // unrest names a listed message that is not judged yet; "" if there is none.
