@@ -37,7 +37,7 @@ type headerSink struct {
 }
 
 // Envelopes reads the header fields that an envelope is made of, many messages with one command. Received is
-// INTERNALDATE. Messages that the server lists but gives no header of, and an answer that costs the connection, are a
+// INTERNALDATE, or where the server leaves that out the date of the topmost Received field. Messages that the server lists but gives no header of, and an answer that costs the connection, are a
 // *mail.OddAnswer, after everything else was handed over that can be had.
 func (s *imapSession) Envelopes(ctx context.Context, refs []mail.Ref, each func(mail.Envelope) error) error {
 	return s.guarded(ctx, func() error {
@@ -205,6 +205,9 @@ func readIMAPHeader(msg *imapclient.FetchMessageData) (imapHeader, error) {
 			h.envelope, h.whole = mimepart.Envelope(fields), true
 		}
 	}
-	h.envelope.Size, h.envelope.Received = size, received
+	h.envelope.Size = size
+	if !received.IsZero() { // otherwise it is what the topmost Received field says, as over POP3
+		h.envelope.Received = received
+	}
 	return h, nil
 }

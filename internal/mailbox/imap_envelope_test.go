@@ -75,6 +75,19 @@ func TestIMAPEnvelopes(t *testing.T) {
 	}
 }
 
+// A list that would replace a newer one must not pass for the newest because a server leaves an item out.
+func TestIMAPEnvelopeWithoutInternalDate(t *testing.T) {
+	answer := strings.Replace(headerAnswer(1, 1, rawMessage(1), 1), ` INTERNALDATE \" 5-Jan-2026 10:00:01 +0300\"`, "", 1)
+	s := openedIMAP(t, scriptedIMAP(t, inspecting("1")+"\n"+answer+"S: T OK\n"))
+	got, err := envelopes(t, s, inbox(1))
+	if err != nil || strings.Contains(answer, "INTERNALDATE") {
+		t.Fatal(err, answer)
+	}
+	if received := time.Date(2026, 1, 5, 7, 0, 0, 0, time.UTC); !got["1"].Received.Equal(received) {
+		t.Errorf("received %v, want the topmost Received field, %v", got["1"].Received, received)
+	}
+}
+
 // A message that is there but whose header cannot be had must not be taken for gone.
 func TestIMAPEnvelopeThatCannotBeHad(t *testing.T) {
 	s := openedIMAP(t, scriptedIMAP(t, inspecting("1:2")+"\n"+headerAnswer(1, 1, rawMessage(1), 1)+"S: T OK\n"+
