@@ -51,17 +51,18 @@ func (j *Journal) Inspected(ctx context.Context, in []mail.Inspection, now time.
 	return out, nil
 }
 
-// storeHeader puts the header on record. A size that neither the header nor a listing stated stays unknown.
+// storeHeader puts the header on record. A size that neither the header nor a listing stated stays unknown. The message
+// is there: if a listing had lacked it, it is gone no more.
 func storeHeader(ctx context.Context, tx *transaction, r mail.Record, e mail.Envelope) (mail.Record, error) {
 	e.Ref = r.Ref
 	if e.Size < 0 {
 		e.Size = r.Size
 	}
-	r.Envelope, r.Inspected = e, true
+	r.Envelope, r.Inspected, r.Deletion = e, true, mail.DeletionNone
 	if r.Outcome == mail.Failed { // only the header could have: nothing is judged yet, it may be older than first_run
 		r.Outcome, r.Reason, r.Failures, r.Losses, r.Next = mail.Pending, "", 0, 0, time.Time{}
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE record SET inspect = 0, inspected = 1, size = ?, senders = ?, subject = ?, date = ?,
+	_, err := tx.ExecContext(ctx, `UPDATE record SET inspect = 0, inspected = 1, deletion = 'none', size = ?, senders = ?, subject = ?, date = ?,
 		message_id = ?, received = ?, fingerprint = ?, age = ?, outcome = ?, reason = ?, failures = ?, losses = ?, next = ? WHERE id = ?`,
 		e.Size, joinSenders(e.From), e.Subject, millis(e.Date), e.MessageID, millis(e.Received), e.Fingerprint,
 		r.Age().UnixMilli(), r.Outcome, r.Reason, r.Failures, r.Losses, millis(r.Next), r.ID)

@@ -62,11 +62,11 @@ func TestReset(t *testing.T) {
 		inspect int
 		contact time.Duration // since the last finished pass
 	}{
-		"UIDVALIDITY":           {renumbered("2", numbered(1, 25)...), false, "UIDVALIDITY changed from 1 to 2", 25, 0},
-		"new ids, four left":    {listing(numbered(22, 60)...), false, "only 4 of the 25", 39, 0},
+		"UIDVALIDITY":           {renumbered("2", numbered(1, 25)...), false, "UIDVALIDITY changed from 1 to 2", 25, -mail.ClockSkew},
+		"new ids, four left":    {listing(numbered(22, 60)...), false, "only 4 of the 25", 39, -mail.ClockSkew},
 		"another account":       {listing(numbered(1, 25)...), true, "account changed", 25, time.Hour},
 		"five left is no reset": {listing(numbered(21, 60)...), false, "", 35, 0},
-		"mailbox emptied":       {listing(), false, "only 0 of the 25", 0, 0},
+		"mailbox emptied":       {listing(), false, "only 0 of the 25", 0, -mail.ClockSkew},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -135,7 +135,7 @@ func TestAfterReset(t *testing.T) {
 	w := x.sort(listing(append(numbered(25, 25), numbered(101, 102)...)...))
 	var in []mail.Inspection
 	for _, r := range w.Inspect {
-		e := header(r, "m-"+r.Ref.ID, map[string]time.Time{"101": start.Add(-8 * 24 * time.Hour), "102": start.Add(-6 * 24 * time.Hour)}[r.Ref.ID])
+		e := header(r, "m-"+r.Ref.ID, map[string]time.Time{"101": start.Add(-9 * 24 * time.Hour), "102": start.Add(-6 * 24 * time.Hour)}[r.Ref.ID])
 		in = append(in, mail.Inspection{Record: r, Envelope: e})
 	}
 	_, err := x.Inspected(t.Context(), in, x.time)
@@ -241,4 +241,29 @@ func TestResetMakesThePolicyNewAtOnce(t *testing.T) {
 	equal(t, "new since", f.PolicySince, x.time)
 	equal(t, "settled", f.Settled, mail.SettledNot)
 	equal(t, "released", len(f.Released), 0)
+}
+
+// TestIdsMadeFromHeadersAreNotReset: of a server without UIDL the last message went and another came.
+func TestIdsMadeFromHeadersAreNotReset(t *testing.T) {
+	x := polled(t, "fp:v1:old:100:1")
+	x.pass(time.Hour)
+	if w := x.sort(listing("fp:v1:new:100:1")); w.Reset != "" || w.FirstPoll {
+		t.Errorf("reset %q", w.Reset)
+	}
+	equal(t, "the old one", x.by("fp:v1:old:100:1").Deletion, mail.DeletionGone)
+}
+
+// TestNeverIdentifiedAndBack: a message whose header could not be had vanished and came back.
+func TestNeverIdentifiedAndBack(t *testing.T) {
+	x := polled(t, "1")
+	x.pass(time.Hour)
+	x.sort(listing("1", "2")) // its header is not asked for
+	x.pass(time.Hour)
+	x.sort(listing("1"))
+	equal(t, "not listed", x.by("2").Deletion, mail.DeletionGone)
+	x.pass(time.Hour)
+	x.inspect(x.sort(listing("1", "2")))
+	if r := x.by("2"); r.Deletion != mail.DeletionNone || !r.Listed || !r.Inspected {
+		t.Errorf("back on the server: %+v", r)
+	}
 }

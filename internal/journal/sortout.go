@@ -190,16 +190,18 @@ func (s *sorting) load(ctx context.Context) error {
 	return rows.Err()
 }
 
-// recall counts how much of the last complete listing is left.
+// recall counts how much of the last complete listing is left. Ids made from headers cannot be reset: another one is
+// another message.
 func (s *sorting) recall() recall {
 	r := recall{whole: s.whole}
 	for _, k := range s.known {
-		if k.listed == 1 && !k.ours() {
+		if k.listed == 1 && !k.ours() && !(mail.Ref{ID: k.uid}).ByHeader() {
 			r.base++
 		}
 	}
 	for _, ref := range s.l.Refs {
 		switch k, ok := s.known[ref.ID]; {
+		case ref.ByHeader():
 		case !ok || k.listed != 1: // an incomplete listing may have shown it since
 			r.others++
 		case !k.ours():
@@ -209,17 +211,18 @@ func (s *sorting) recall() recall {
 	return r
 }
 
-// startOver begins a first poll that follows a reset. Mail that came after the last finished pass is new; of
-// another account nothing is known, so only what comes from now on. The policy is as if it were new.
+// startOver begins a first poll that follows a reset. Mail that came after the last finished pass is new, by the clock
+// of a server which may be slow; what was there before is known again by its header. Of another account nothing is known,
+// so only what comes from now on. The policy is as if it were new.
 func (s *sorting) startOver(ctx context.Context, m mail.MailboxState) error {
 	moved := s.f.away || !sameAccount(s.f.account, s.o.Account)
 	switch {
 	case moved:
 		s.f.Contact = s.o.Now
 	case m.LastFinished.After(s.o.Now):
-		s.f.Contact = s.o.Now
+		s.f.Contact = s.o.Now.Add(-mail.ClockSkew)
 	case !m.LastFinished.IsZero():
-		s.f.Contact = m.LastFinished
+		s.f.Contact = m.LastFinished.Add(-mail.ClockSkew)
 	}
 	if s.f.FirstPollDone {
 		s.f.firstPoll++

@@ -2,6 +2,7 @@ package mail
 
 import (
 	"io"
+	"strings"
 	"time"
 )
 
@@ -13,6 +14,12 @@ type Ref struct {
 	ID     string // IMAP: UID in decimal; POP3: UIDL (RFC 1939 section 7); "" where the server gives none or gives it twice
 	Num    uint32 // POP3: message number of this session; IMAP: 0
 }
+
+// HeaderID begins the id of a message to which its server gives none, or not one of its own: it is known by its header.
+const HeaderID = "fp:"
+
+// ByHeader reports whether the id was made from the message's header.
+func (r Ref) ByHeader() bool { return strings.HasPrefix(r.ID, HeaderID) }
 
 // Listed is one message of a Listing.
 type Listed struct {
@@ -50,7 +57,7 @@ type Envelope struct {
 	Subject     string    // decoded, UTF-8
 	Date        time.Time // Date field; zero if missing or unreadable
 	MessageID   string    // first Message-ID with its angle brackets, as written; "" if missing
-	Received    time.Time // IMAP: INTERNALDATE; POP3: date of the topmost Received field; zero if missing
+	Received    time.Time // IMAP: INTERNALDATE; POP3, or where that is missing: date of the topmost Received field; zero if missing
 	Size        int64     // octets as the server states them; -1 unknown
 	Fingerprint string    // fingerprint v1, "v1:" and lower-case hex
 }

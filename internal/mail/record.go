@@ -87,9 +87,12 @@ func (r Record) Due(now time.Time) bool {
 	return !r.Next.After(now) || r.Next.After(now.Add(LongestWait))
 }
 
-// PlausibleReceived returns received unless it is missing, over 24 h after seen, or before 1995; then seen.
+// ClockSkew is how far a server's clock may be from ours, at most, for what it dates to be believed.
+const ClockSkew = 24 * time.Hour
+
+// PlausibleReceived returns received unless it is missing, more than ClockSkew after seen, or before 1995; then seen.
 func PlausibleReceived(received, seen time.Time) time.Time {
-	if received.Year() < 1995 || received.After(seen.Add(24*time.Hour)) {
+	if received.Year() < 1995 || received.After(seen.Add(ClockSkew)) {
 		return seen
 	}
 	return received

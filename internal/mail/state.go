@@ -43,7 +43,7 @@ type FolderState struct {
 	Folder        string
 	Scope         string
 	Cursor        Cursor    // of the last complete listing
-	Contact       time.Time // what first_run reckons from: the first poll's start; after a reset the last finished pass
+	Contact       time.Time // what first_run reckons from: the first poll's start; after a reset ClockSkew before the last finished pass
 	FirstPollDone bool      // false: nothing is fetched for saving, nothing deleted
 	Listed        int       // messages in the last complete listing
 

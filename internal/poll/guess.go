@@ -37,10 +37,12 @@ func (g *guess) begin(ctx context.Context) (err error) {
 	moved := g.run.state.Account != (mail.Account{}) && g.run.state.Account != g.Account
 	switch last := g.run.state.LastFinished; {
 	case !g.state.FirstPollDone && !g.state.Contact.IsZero(): // the first poll, or a reset, that an earlier pass began
-	case g.state.Contact.IsZero(), g.reset != "" && (moved || last.After(g.started)):
+	case g.state.Contact.IsZero(), g.reset != "" && moved:
 		g.state.Contact = g.started
+	case g.reset != "" && last.After(g.started):
+		g.state.Contact = g.started.Add(-mail.ClockSkew)
 	case g.reset != "" && !last.IsZero():
-		g.state.Contact = last
+		g.state.Contact = last.Add(-mail.ClockSkew)
 	}
 	if g.reset != "" {
 		g.state.FirstPollDone = false

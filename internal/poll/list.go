@@ -66,7 +66,7 @@ func (r *run) identify(ctx context.Context, l *mail.Listing) error {
 			l.Complete, l.Why = false, "a message without an id has no readable header"
 			continue
 		}
-		id := fmt.Sprintf("fp:%s:%d", e.Fingerprint, m.Size)
+		id := fmt.Sprintf("%s%s:%d", mail.HeaderID, e.Fingerprint, m.Size)
 		equals[id]++
 		r.wire[place{l.Folder, l.Scope, fmt.Sprintf("%s:%d", id, equals[id])}] = m.Ref
 		l.Refs[i].ID = fmt.Sprintf("%s:%d", id, equals[id])
