@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"pricefetch/internal/mail"
@@ -25,11 +24,17 @@ func (r *run) retain(ctx context.Context) error {
 		if r.stopping() {
 			return mail.ErrStopping
 		}
-		doomed, err := r.plan(ctx, f, hold)
+		doomed, settled, err := r.plan(ctx, f, hold)
 		if err != nil {
 			return err
 		}
 		if err := r.delete(ctx, doomed); err != nil {
+			return err
+		}
+		if settled != nil {
+			err = r.Journal.SetPolicy(ctx, *settled)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -83,38 +88,42 @@ func (r *run) lastSure() time.Time {
 	return finished
 }
 
-// plan asks the policy which messages may go and stores what it decided about itself.
-func (r *run) plan(ctx context.Context, f *folder, hold string) ([]mail.Record, error) {
+// plan asks the policy which messages may go and stores what it decided about itself. settled, where it settled itself,
+// is to be stored when these deletions have come to their end: one that did not has not shown yet what it deletes.
+func (r *run) plan(ctx context.Context, f *folder, hold string) (doomed []mail.Record, settled *mail.FolderState, err error) {
 	records, err := r.Journal.Listed(ctx, r.Mailbox, f.listing.Folder)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	state, err := r.Journal.Folder(ctx, r.Mailbox, f.listing.Folder)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	d := retain.Plan(r.Retention, retain.Input{
 		Now: r.Now(), Started: r.notBefore(), Folder: state, Records: records, Complete: f.listing.Complete, Reset: f.work.Reset != "",
 		Account: r.Account, Hold: hold, AgeSuspended: r.state.AgeSuspended, Wanted: r.wantsSender,
 	})
-	if r.putsOff(d) && state.Settled == mail.SettledNot && d.Folder.Settled == mail.SettledSelf {
-		d.Folder.Settled = mail.SettledNot // it settles itself only where nothing holds deletions back
+	if d.Folder.Settled == mail.SettledSelf && (state.Settled != mail.SettledSelf || !state.PolicySince.Equal(d.Folder.PolicySince)) {
+		if then := d.Folder; !r.putsOff(d) {
+			settled = &then
+		}
+		d.Folder.Settled = mail.SettledNot
 	}
 	if err := r.Journal.SetPolicy(ctx, d.Folder); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if d.Waiting != nil {
 		r.report.Waiting += d.Waiting.Count
 		r.Log.Warn("deletions wait for: pricefetch approve "+r.Mailbox, "folder", f.listing.Folder,
 			"count", d.Waiting.Count, "baseline", d.Waiting.Baseline, "reason", d.Waiting.Why)
 	}
-	var doomed []mail.Record
 	for _, v := range d.Verdicts {
 		if v.Delete {
 			doomed = append(doomed, v.Record)
 		}
 	}
-	return r.sure(ctx, doomed)
+	doomed, err = r.sure(ctx, doomed)
+	return doomed, settled, err
 }
 
 // notBefore is when this pass counts as begun: not before an earlier one. A policy that changes while the clock is
@@ -142,7 +151,7 @@ func (r *run) sure(ctx context.Context, doomed []mail.Record) ([]mail.Record, er
 		switch {
 		case now != rec.Outcome:
 			changed[now] = append(changed[now], rec.ID)
-		case strings.HasPrefix(rec.Ref.ID, "fp:") && !r.saved[rec.ID]:
+		case rec.Ref.ByHeader() && !r.saved[rec.ID]:
 			// Without a UIDL nothing but what this session saved is sure to be this message.
 		default:
 			out = append(out, rec)

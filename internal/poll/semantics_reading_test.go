@@ -214,3 +214,27 @@ func TestDroppedSessionSettlesNoPolicy(t *testing.T) {
 		t.Errorf("after the next pass the policy is settled %q, %d messages, %v", state.Settled, len(h.server.messages), err)
 	}
 }
+
+// Nor in one that breaks off among its deletions.
+func TestBrokenDeletionsSettleNoPolicy(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		h.pass.Retention.AfterDays = 5
+		h.oldMail(3)
+		h.server.fail = func(op string) error {
+			if strings.HasPrefix(op, "delete") {
+				return mail.Errorf(mail.Temporary, "connection reset")
+			}
+			return nil
+		}
+		_ = h.tryRun()
+		state, err := h.journal.Folder(t.Context(), "prices", h.server.folder)
+		if err != nil || state.Settled != mail.SettledNot || state.PolicyHash == "" {
+			t.Errorf("policy is settled %q, %v", state.Settled, err)
+		}
+		h.server.fail = nil
+		h.mustRun()
+		if state, err = h.journal.Folder(t.Context(), "prices", h.server.folder); err != nil || state.Settled != mail.SettledSelf {
+			t.Errorf("after the next pass the policy is settled %q, %v", state.Settled, err)
+		}
+	})
+}
