@@ -39,6 +39,24 @@ func Sync(dir *os.Root) error {
 	return nil
 }
 
+// Confirm makes sure, after syncs that succeeded, that the file system was alive when they did. An ext4 that has aborted
+// its own log answers a later fsync with success, because the transaction asked about is no longer there to wait for;
+// it takes notice at the next change, and refuses the one after that. What is changed is when dir was last read. Where
+// dir is not ours to change, nothing is told.
+func Confirm(dir *os.Root) error {
+	handle, err := dir.Open(".")
+	if err != nil {
+		return fmt.Errorf("confirm syncs in %s: %w", dir.Name(), err)
+	}
+	defer func() { _ = handle.Close() }()
+	for range 2 {
+		if err := touch(int(handle.Fd())); err != nil && !errors.Is(err, fs.ErrPermission) && !unsupported(err) {
+			return fmt.Errorf("confirm syncs in %s: %w", dir.Name(), err)
+		}
+	}
+	return nil
+}
+
 // RenameNew renames without replacing; a taken name is fs.ErrExist and changes nothing. Neither directory is synced.
 // Where the file system cannot do both in one step, absence is checked first: the caller's mutex must then keep
 // others of its own from taking the name in between.

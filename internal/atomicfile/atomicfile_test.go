@@ -289,3 +289,27 @@ func TestSync(t *testing.T) {
 		t.Error("a closed directory was synced")
 	}
 }
+
+func TestConfirm(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gone")
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := openRoot(t, path)
+	if err := Confirm(dir); err != nil {
+		t.Error(err)
+	}
+	if after, err := os.Stat(path); err != nil || !after.ModTime().Equal(before.ModTime()) || after.Mode() != before.Mode() {
+		t.Errorf("confirming changed more than the time of access: %v, %v, was %v (%v)", after.ModTime(), after.Mode(), before.ModTime(), err)
+	}
+	if err := dir.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := Confirm(dir); err == nil {
+		t.Error("a closed directory was confirmed")
+	}
+}

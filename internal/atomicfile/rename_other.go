@@ -14,3 +14,6 @@ func renameNoReplace(int, string, int, string) error { return syscall.ENOSYS }
 func rename(fromDir int, oldName string, toDir int, newName string) error {
 	return unix.Renameat(fromDir, oldName, toDir, newName)
 }
+
+// touch has nothing to do where there is no ext4.
+func touch(int) error { return syscall.ENOSYS }

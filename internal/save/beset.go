@@ -20,6 +20,7 @@ func (d *Dir) Beset(around Around) {
 	}
 	d.disk.renameNew, d.disk.rename = move("rename", real.renameNew), move("replace", real.rename)
 	d.disk.sync = func(dir *os.Root) error { return around("sync directory", func() error { return real.sync(dir) }) }
+	d.disk.confirm = func(dir *os.Root) error { return around("confirm syncs", func() error { return real.confirm(dir) }) }
 	d.disk.remove = func(dir *os.Root, name string) error {
 		return around("remove", func() error { return real.remove(dir, name) })
 	}

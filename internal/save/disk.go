@@ -15,6 +15,7 @@ type disk struct {
 	exclusive func(from *os.Root, oldName string, to *os.Root, newName string) (bool, error)
 	rename    func(from *os.Root, oldName string, to *os.Root, newName string) error
 	sync      func(dir *os.Root) error
+	confirm   func(dir *os.Root) error
 	remove    func(dir *os.Root, name string) error
 	statfs    func(path string) (space, error)
 }
@@ -46,6 +47,7 @@ func realDisk() disk {
 		exclusive: atomicfile.Exclusive,
 		rename:    atomicfile.Rename,
 		sync:      atomicfile.Sync,
+		confirm:   atomicfile.Confirm,
 		remove:    func(dir *os.Root, name string) error { return dir.Remove(name) },
 		statfs:    statfs,
 	}

@@ -94,6 +94,9 @@ func (d *Dir) before(p *place, f mail.File) (mail.Published, error) {
 	if err == nil {
 		err = d.disk.sync(p.staging)
 	}
+	if err == nil {
+		err = d.disk.confirm(p.staging)
+	}
 	if err != nil {
 		return 0, d.publishError(f, err)
 	}
@@ -126,6 +129,9 @@ func (d *Dir) rename(p *place, target *os.Root, f mail.File) (mail.Published, er
 		if err := d.disk.sync(dir); err != nil {
 			return 0, d.publishError(f, err)
 		}
+	}
+	if err := d.disk.confirm(p.staging); err != nil {
+		return 0, d.publishError(f, err)
 	}
 	return mail.PublishedNow, nil
 }

@@ -55,6 +55,19 @@ func TestASyncThatFailsAfterTheRenameIsNotPublished(t *testing.T) {
 	wantPublished(t, d, f, mail.PublishedBefore)
 }
 
+// TestASyncThatWasNotTrueIsNotPublished: ext4 says that it has synced what it has dropped.
+func TestASyncThatWasNotTrueIsNotPublished(t *testing.T) {
+	d := newDir(t)
+	f := stage(t, d, "x", "", "price.xls")
+	d.disk.confirm = func(*os.Root) error { return syscall.EROFS }
+	for range 2 {
+		_, err := d.Publish(t.Context(), f, nil)
+		wantClass(t, err, mail.Storage, "price.xls", "read-only")
+	}
+	d.disk = realDisk()
+	wantPublished(t, d, f, mail.PublishedBefore)
+}
+
 func TestAnotherFileSystem(t *testing.T) {
 	for _, name := range []string{"price.xls", "a"} {
 		d := newDir(t)
