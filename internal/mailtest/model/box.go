@@ -56,7 +56,7 @@ type copied struct {
 	late     bool      // came after the folder's first poll had ended
 	old      bool      // older than first_run when a first poll ended
 	inPlace  bool      // took a listed id over, with the same size: nobody can see that
-	commits  int       // confirmed deletions that a deaf server did not carry out
+	commits  int       // confirmed deletions on record that a deaf server did not carry out
 	replaces *letter   // whose id this is, where it took one over
 	twin     *copied   // itself under an older id, or a copy of the same letter that went when this one came: nobody can tell
 }
@@ -130,7 +130,7 @@ func (b *box) show(s *session, c *copied) {
 	if c.shown.IsZero() {
 		c.shown = b.w.machine()
 		c.late = b.law.firstDone
-		if old := b.wentFor(c); old != nil {
+		if old := b.wentFor(s, c); old != nil {
 			c.twin = old
 		}
 	}
@@ -139,9 +139,9 @@ func (b *box) show(s *session, c *copied) {
 
 // wentFor finds the copy of the same letter that was on show before and is no more: the new one is known again by its
 // header, just as if the server had given the old one another id.
-func (b *box) wentFor(c *copied) *copied {
-	for _, old := range b.removed {
-		if old != c && old.l == c.l && !old.shown.IsZero() {
+func (b *box) wentFor(s *session, c *copied) *copied {
+	for _, old := range slices.Concat(b.removed, b.copies) {
+		if old != c && old.l == c.l && !old.shown.IsZero() && !slices.Contains(s.view, old) && old.twin != c {
 			return old
 		}
 	}

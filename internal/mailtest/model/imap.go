@@ -144,7 +144,6 @@ func (p *imap) drop(chosen []*copied) string {
 		p.b.law.deleted(p.s, c)
 		p.b.w.cover("server", "imap: deletes")
 		if p.b.deaf {
-			c.commits++
 			continue
 		}
 		p.b.remove(c)

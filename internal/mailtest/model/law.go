@@ -211,6 +211,9 @@ func (l *law) lost(s *session, aside map[string]bool) bool {
 // chosen is called when an IMAP folder was opened.
 func (b *box) chosen(s *session) {
 	l := &b.law
+	if len(s.view) == 0 { // nothing is left to ask for
+		b.listed(s, true)
+	}
 	if l.base == nil || l.valid == b.valid || len(s.shown) > 0 {
 		return
 	}

@@ -47,7 +47,7 @@ func (l *law) byCopy(rec mail.Record, c *copied) (bool, string) {
 	switch {
 	case p.LeaveCopy:
 		return false, "leave_copy: true"
-	case v.missing > 0:
+	case v.missing > 0 && !w.dismissed[rec.ID]:
 		return false, fmt.Sprintf("%d wanted attachments are not saved", v.missing)
 	case v.paused > 0:
 		return false, "a disabled rule wants it"
@@ -90,7 +90,7 @@ func (l *law) byAge(rec mail.Record, c *copied) (bool, string) {
 // bornAt is from when a message's age counts.
 func (l *law) bornAt(c *copied) time.Time {
 	t := l.plausible(c)
-	if c.late && t.Before(c.shown) {
+	if c.late && !l.b.doubled && t.Before(c.shown) {
 		t = c.shown
 	}
 	if c.twin != nil {

@@ -172,7 +172,6 @@ func (p *pop3) quit() string {
 		}
 		p.b.law.deleted(p.s, c)
 		if p.b.deaf {
-			c.commits++
 			continue
 		}
 		p.b.remove(c)

@@ -194,7 +194,13 @@ func (d diary) Deleting(ctx context.Context, ids []mail.RecordID, now time.Time)
 }
 
 func (d diary) Deleted(ctx context.Context, answers []mail.DeleteAnswer, now time.Time) error {
-	return d.tell("Deleted", func() error { return d.Journal.Deleted(ctx, answers, now) })
+	return d.tell("Deleted", func() error {
+		err := d.Journal.Deleted(ctx, answers, now)
+		if err == nil {
+			d.w.confirmed(d.Journal, answers)
+		}
+		return err
+	})
 }
 
 func (d diary) Staging(ctx context.Context) (string, error) {

@@ -100,7 +100,8 @@ func (w *World) other(b *box, s *Step) {
 		w.reuse(b, c, s.N)
 	case "same id twice":
 		if b.protocol == "pop3" && !(c.l.poison && b.noTOP) { // that one would have no identity at all
-			w.arrive(b, "price", 0, s.N).id = c.id
+			next := w.arrive(b, "price", 0, s.N)
+			next.id, next.inPlace = c.id, len(next.l.raw) == len(c.l.raw) // the other one may go unseen
 			b.doubled = true
 		}
 	}
@@ -180,6 +181,11 @@ func (w *World) operator(b *box, s *Step) error {
 		if _, err := j.ApproveClock(ctx, b.name, w.machine()); err == nil {
 			w.cover("state", "the clock was approved")
 			b.law.suspended, b.law.newest, b.law.clockOK = false, w.machine(), w.machine()
+			for _, c := range b.copies {
+				if c.shown.After(w.machine()) {
+					c.shown = w.machine() // what a wrong clock put ahead is taken back
+				}
+			}
 		}
 	case "rescan":
 		w.rescan(b)
@@ -191,7 +197,8 @@ func (w *World) operator(b *box, s *Step) error {
 
 // rescan has everything judged again.
 func (w *World) rescan(b *box) {
-	_, _ = w.house.journal.Rescan(context.Background(), b.name, time.Time{}.AddDate(1, 0, 0), nil, w.machine()) // none polled yet is no matter
+	n, err := w.house.journal.Rescan(context.Background(), b.name, time.Time{}.AddDate(1, 0, 0), nil, w.machine()) // none polled yet is no matter
+	w.note("   %d to be judged again, %v", n, err)
 }
 
 // answer retries or dismisses one message.
@@ -226,4 +233,21 @@ func (w *World) keeps(j *journal.Journal, id mail.RecordID) {
 	}
 	w.cover("state", "a raw message was kept")
 	w.kept[id], w.printOf[id] = true, rec.Fingerprint
+}
+
+// confirmed counts what a server that deletes nothing has confirmed, where it is on record.
+func (w *World) confirmed(j *journal.Journal, answers []mail.DeleteAnswer) {
+	for _, a := range answers {
+		rec, err := j.Record(context.Background(), a.ID)
+		if err != nil {
+			w.violate("read record %d: %v", a.ID, err)
+			return
+		}
+		b := w.box(rec.Mailbox)
+		for _, c := range b.copies {
+			if b.deaf && a.State == mail.DeleteDone && c.id == rec.Ref.ID && c.l.print == rec.Fingerprint {
+				c.commits++
+			}
+		}
+	}
 }
