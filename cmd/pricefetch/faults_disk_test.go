@@ -144,11 +144,7 @@ func diskError() []round {
 		v := newVolume(x, x.lab.disk(), ext4)
 		defer v.close()
 		r := prepared(x, first(a.place(v.at)), second(a.place(v.at)))
-		var st unix.Stat_t
-		if err := unix.Stat(v.at, &st); err != nil {
-			x.Fatal(err)
-		}
-		trigger := fmt.Sprintf("/sys/fs/ext4/loop%d/trigger_fs_error", unix.Minor(st.Dev))
+		trigger := fmt.Sprintf("/sys/fs/ext4/loop%d/trigger_fs_error", v.loop())
 		effect := r.at(moments[step-1], func(cmd *exec.Cmd) {
 			if err := frozen(cmd, func() {
 				if err := os.WriteFile(trigger, []byte("1"), 0); err != nil {
@@ -171,6 +167,7 @@ func failingFsync() []round {
 		defer under.close()
 		v := newVolume(x, disk, ext4)
 		defer v.close()
+		v.honest()
 		r := prepared(x, first(a.place(v.at)), second(a.place(v.at)))
 		syncFS(x, v.at)
 		ballast := fillUp(x, disk, int64(kb)<<10)

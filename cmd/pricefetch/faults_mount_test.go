@@ -61,7 +61,7 @@ func newVolume(t testing.TB, dir string, kind filesystem) *volume {
 	// xfs wants 300 MB; on a full disk ext4's journal has to be small.
 	size, mkfs := "320M", []string{"mkfs.xfs", "-q", "-f", v.image}
 	if kind == ext4 {
-		size, mkfs = "100M", []string{"mkfs.ext4", "-q", "-F", "-J", "size=4", "-N", "2000", "-E", "nodiscard,lazy_itable_init=0", v.image}
+		size, mkfs = "100M", []string{"mkfs.ext4", "-q", "-F", "-b", "4096", "-J", "size=4", "-N", "2000", "-E", "nodiscard,lazy_itable_init=0", v.image}
 	}
 	v.command("truncate", "-s", size, v.image)
 	v.command(mkfs...)
@@ -137,6 +137,7 @@ func (v *volume) repair() {
 	if code := exitCode(err); code != 0 && code != 1 {
 		v.t.Fatalf("e2fsck: status %d: %s", code, out)
 	}
+	v.t.Logf("e2fsck: %s", out)
 	v.mount()
 }
 
@@ -148,6 +149,25 @@ func exitCode(err error) int {
 		return e.ExitCode()
 	}
 	return -1
+}
+
+// loop is the number of the device that the file system lies on.
+func (v *volume) loop() uint32 {
+	v.t.Helper()
+	var st unix.Stat_t
+	if err := unix.Stat(v.at, &st); err != nil {
+		v.t.Fatal(err)
+	}
+	return unix.Minor(st.Dev)
+}
+
+// honest makes the device fail a write whole. Of several pages of which the first could be written and the next no
+// more, a loop device says that all is well (lo_complete_rq in drivers/block/loop.c): no disk does that to a program.
+func (v *volume) honest() {
+	v.t.Helper()
+	if err := os.WriteFile(fmt.Sprintf("/sys/block/loop%d/queue/max_sectors_kb", v.loop()), []byte("4"), 0); err != nil {
+		v.t.Fatal(err)
+	}
 }
 
 // cutter has the file system open, so that the power can be cut at once.
