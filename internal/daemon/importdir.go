@@ -18,6 +18,7 @@ type importDir struct {
 
 	mu    sync.Mutex
 	token string // of the staging directory that the journal knows; "": none yet
+	made  string // the token of one that is made, and that the journal may know or not: it failed when it was told
 }
 
 // importDir opens the import directory of c; nothing needs to be mounted for that.
@@ -68,13 +69,16 @@ func (i *importDir) establish(ctx context.Context, again bool) error {
 	if i.token != "" && !again {
 		return nil
 	}
-	token, err := i.Establish()
-	if err != nil {
+	if i.made == "" || again {
+		token, err := i.Establish()
+		if err != nil {
+			return err
+		}
+		i.made = token
+	}
+	if err := i.journal.SetStaging(ctx, i.made); err != nil {
 		return err
 	}
-	if err := i.journal.SetStaging(ctx, token); err != nil {
-		return err
-	}
-	i.token = token
+	i.token, i.made = i.made, ""
 	return nil
 }

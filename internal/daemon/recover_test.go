@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -173,4 +174,40 @@ func TestKeptMessagesAreSwept(t *testing.T) {
 	d.poll("a")
 	kept(0)
 	s.imported("autoparts/kept.xls")
+}
+
+// A journal that fails when it is told of the staging directory may know it all the same: the next try must not put
+// another mark there, or the next start would take it for another directory.
+func TestStagingDirectoryThatTheJournalMayKnow(t *testing.T) {
+	dir := t.TempDir()
+	j, err := journal.Open(t.Context(), filepath.Join(dir, "journal.db"), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	inside, err := save.Open(save.Options{ImportDir: filepath.Join(dir, "import"), JournalID: "0123456789abcdef", GID: -1}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := &importDir{Dir: inside, journal: j}
+	var marks []string
+	for range 2 {
+		if err := i.Ready(t.Context()); err == nil {
+			t.Fatal("ready, although the journal is closed")
+		}
+		found, err := filepath.Glob(filepath.Join(dir, "import", ".pricefetch", "*", "*"))
+		if err != nil || len(found) != 1 {
+			t.Fatal(found, err)
+		}
+		mark, err := os.ReadFile(found[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		marks = append(marks, string(mark))
+	}
+	if marks[0] != marks[1] {
+		t.Errorf("the mark changed from %q to %q", marks[0], marks[1])
+	}
 }
