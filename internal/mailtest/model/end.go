@@ -9,7 +9,7 @@ import (
 
 // rounds is how many passes a mailbox has to come to rest. A message that kills each connection is held after ten.
 func (b *box) rounds() int {
-	n := 12
+	n := 18
 	for _, c := range b.visible() {
 		if c.l.poison {
 			n += 10
@@ -98,8 +98,7 @@ func (w *World) restless(b *box, n int) bool {
 	if w.now = w.now.Add(5 * time.Minute); why != "" && n > 0 {
 		w.now = w.now.Add(25 * time.Hour)
 	}
-	reconciled := n == 0 && b.session != nil && b.session.reconciling // rules that changed are asked in the pass after
-	return err != nil || why != "" || reconciled || !slices.Equal(before, b.visible())
+	return n == 0 || err != nil || why != "" || !slices.Equal(before, b.visible()) // after a reset the next pass asks new rules
 }
 
 // unrest names a listed message that is not judged yet; "" if there is none.

@@ -107,7 +107,7 @@ func (h *house) open(ctx context.Context) error {
 			return err
 		})
 	})
-	h.importd = &importd{dir, h.w, h.life, h.diary, token}
+	h.importd = &importd{dir, h.w, h.life, h.diary, token, ""}
 	store, err := held.Open(h.w.path("state/held"), 1<<20)
 	if err != nil {
 		return err

@@ -72,7 +72,8 @@ func (l *law) fresh(now time.Time) {
 
 func (l *law) passEnded(report poll.Report, err error) {
 	l.checkGone()
-	if s := l.b.session; err == nil && s != nil && s.honest && l.firstDone && !l.hold && report.Waiting == 0 {
+	carried := err == nil || len(l.intended) == 0 // every deletion of this pass, if there was any
+	if s := l.b.session; carried && s != nil && s.honest && l.firstDone && !l.hold && report.Waiting == 0 {
 		l.settled = true
 	}
 }
@@ -149,7 +150,7 @@ func (b *box) listed(s *session, whole bool) {
 		return
 	}
 	may, must := l.reset(s)
-	s.reconciling = s.reconciling || must
+	s.reconciling = s.reconciling || must && !b.doubled
 	if may {
 		b.startsOver(s)
 	}

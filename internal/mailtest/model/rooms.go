@@ -230,6 +230,7 @@ type importd struct {
 	l     *life
 	d     diary
 	token string
+	made  string
 }
 
 // dead keeps a process that has ended from touching the disk, also where no operation that can fail is on the way.
@@ -245,14 +246,17 @@ func (i *importd) Ready(ctx context.Context) error {
 		return err
 	}
 	if i.token == "" {
-		token, err := i.Establish()
-		if err == nil {
-			err = i.d.SetStaging(ctx, token)
+		if i.made == "" {
+			token, err := i.Establish()
+			if err != nil {
+				return err
+			}
+			i.made = token
 		}
-		if err != nil {
+		if err := i.d.SetStaging(ctx, i.made); err != nil {
 			return err
 		}
-		i.token = token
+		i.token = i.made
 	}
 	return i.Dir.Ready(ctx)
 }

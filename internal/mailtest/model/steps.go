@@ -40,9 +40,11 @@ func (w *World) do(s *Step) error {
 		w.history = append(w.history, w.rules)
 	case "policy":
 		b.policy = policies[s.N%len(policies)]
+		b.anotherChance()
 	case "account":
 		b.user += "x"
 		b.law.accountChanged()
+		b.anotherChance()
 	case "importer takes":
 		w.take()
 	case "somebody's file":
@@ -56,6 +58,13 @@ func (w *World) do(s *Step) error {
 		w.other(b, s)
 	}
 	return nil
+}
+
+// anotherChance is what a server gets that did not honour deletions.
+func (b *box) anotherChance() {
+	for _, c := range b.copies {
+		c.commits = 0
+	}
 }
 
 // other is what happens on a server without us.
@@ -176,6 +185,7 @@ func (w *World) operator(b *box, s *Step) error {
 		if _, err := j.Approve(ctx, b.name, w.machine()); err == nil {
 			w.cover("state", "a plan was approved")
 			b.law.approved = true
+			b.anotherChance()
 		}
 	case "approve clock":
 		if _, err := j.ApproveClock(ctx, b.name, w.machine()); err == nil {
