@@ -53,6 +53,7 @@ type copied struct {
 	ours     bool      // by our session
 	hidden   bool      // by a server like Gmail
 	shown    time.Time // first named in a listing, by the machine's clock; zero: never
+	unseen   bool      // under an id that another message had when it was last shown
 	late     bool      // came after the folder's first poll had ended
 	old      bool      // older than first_run when a first poll ended
 	inPlace  bool      // took a listed id over, with the same size: nobody can see that
@@ -134,6 +135,7 @@ func (b *box) show(s *session, c *copied) {
 			c.twin = old
 		}
 	}
+	c.unseen = false
 	s.shown[c.id] = true
 }
 

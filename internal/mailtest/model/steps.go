@@ -170,7 +170,7 @@ func (w *World) reuse(b *box, c *copied, n int) {
 	}
 	at := slices.Index(b.copies, c)
 	b.remove(c)
-	next := &copied{id: c.id, l: w.send(l), arrived: w.now, shown: c.shown, late: c.late, inPlace: len(l.raw) == len(c.l.raw)}
+	next := &copied{id: c.id, l: w.send(l), arrived: w.now, shown: c.shown, late: c.late && !b.law.moved, unseen: true, inPlace: len(l.raw) == len(c.l.raw)}
 	b.copies = slices.Insert(b.copies, at, next)
 }
 
