@@ -226,7 +226,7 @@ func (b *box) rename() {
 		if before := *c; !before.shown.IsZero() {
 			c.twin = &before
 		}
-		c.shown, c.late, c.inPlace, c.replaces = time.Time{}, false, false, nil
+		c.shown, c.late, c.inPlace, c.replaces, c.commits = time.Time{}, false, false, nil, 0 // the record under it may be another
 	}
 	b.removed = nil // their ids mean nothing any more
 }
