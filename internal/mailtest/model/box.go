@@ -150,6 +150,16 @@ func (b *box) wentFor(s *session, c *copied) *copied {
 	return nil
 }
 
+// sameLetter finds a copy of the same letter that was on show.
+func (b *box) sameLetter(c *copied) *copied {
+	for _, old := range b.removed {
+		if old.l == c.l && !old.shown.IsZero() {
+			return old
+		}
+	}
+	return nil
+}
+
 // wasOld tells whether it, or what it cannot be told from, was older than first_run when a first poll ended.
 func (c *copied) wasOld() bool { return c.old || c.twin != nil && c.twin.wasOld() }
 
@@ -225,6 +235,8 @@ func (b *box) rename() {
 	for _, c := range b.copies {
 		if before := *c; !before.shown.IsZero() {
 			c.twin = &before
+		} else if old := b.sameLetter(c); old != nil && c.twin == nil {
+			c.twin = old
 		}
 		c.shown, c.late, c.inPlace, c.replaces, c.commits = time.Time{}, false, false, nil, 0 // the record under it may be another
 	}
