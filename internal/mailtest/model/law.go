@@ -151,8 +151,13 @@ func (b *box) listed(s *session, whole bool) {
 	}
 	may, must := l.reset(s)
 	s.reconciling = s.reconciling || must && !b.doubled
-	if may {
-		b.startsOver(s)
+	if !may {
+		return
+	}
+	b.startsOver(s)
+	if must { // otherwise the program may have seen no reset
+		l.firstDone = false
+		l.fresh(b.w.machine())
 	}
 }
 
@@ -174,8 +179,6 @@ func (l *law) forgive(all []*copied) {
 // startsOver is the pass after a reset, which judges like a first poll.
 func (b *box) startsOver(s *session) {
 	b.w.cover("state", b.protocol+": reconciles after a reset")
-	b.law.firstDone = false
-	b.law.fresh(b.w.machine())
 	b.law.forgive(s.view)
 }
 
@@ -220,6 +223,8 @@ func (b *box) chosen(s *session) {
 	}
 	s.reconciling = true
 	b.startsOver(s)
+	l.firstDone = false
+	l.fresh(b.w.machine())
 }
 
 func (l *law) onRecord(list []mail.Record) { l.records = list }

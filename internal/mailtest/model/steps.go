@@ -85,7 +85,6 @@ func (w *World) other(b *box, s *Step) {
 		b.lies[s.Kind] = true
 	case "ids change":
 		b.rename()
-		b.law.firstDone = false
 	case "other restores":
 		if len(b.removed) > 0 {
 			b.restore(b.removed[s.N%len(b.removed)], s.N%3 == 0)
