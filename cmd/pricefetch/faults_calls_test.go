@@ -23,7 +23,7 @@ type killCall struct {
 var killCalls = []killCall{
 	{"openat", 120, 5}, {"write", 30, 2}, {"pwrite64", 160, 5}, {"fsync", 40, 2}, {"renameat2", 9, 1},
 	{"unlinkat", 9, 2}, {"mkdirat", 3, 1}, {"ftruncate", 3, 1}, {"fchmod", 13, 3}, {"fchown", 9, 3}, {"fchmodat", 2, 1},
-	{"renameat", 1, 1}, {"open", 19, 3}, {"unlink", 4, 1}, // the last two are SQLite's
+	{"utimensat", 16, 3}, {"renameat", 1, 1}, {"open", 19, 3}, {"unlink", 4, 1}, // the last two are SQLite's
 }
 
 func (c killCall) rounds() []round {
@@ -155,6 +155,7 @@ var callErrors = []callError{
 	{"mkdirat", "ENOSPC", []int{1, 2}},
 	{"ftruncate", "EIO", []int{1, 2}},
 	{"fchmod", "EIO", []int{1, 4}},
+	{"utimensat", "EROFS", []int{1, 2, 5}},
 }
 
 func (e callError) name() string { return e.errno + " from " + e.call }

@@ -124,7 +124,7 @@ func readOnlyRemount() []round {
 		defer v.close()
 		r := prepared(x, first(a.place(v.at)), second(a.place(v.at)))
 		before := len(r.served())
-		v.command("mount", "-o", "remount,ro", v.at)
+		v.readOnly()
 		effect := r.round(nil)
 		if after := len(r.served()); after != before {
 			x.complain("%d of %d messages are left after a pass on a read-only disk", after, before)

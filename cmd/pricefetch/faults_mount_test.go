@@ -151,6 +151,25 @@ func exitCode(err error) int {
 	return -1
 }
 
+// readOnly remounts it so. It is busy as long as a process that another round has just forked holds what this one has
+// closed, until it executes its program.
+func (v *volume) readOnly() {
+	v.t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for range 500 {
+		err := unix.Mount("", v.at, "", unix.MS_REMOUNT|unix.MS_RDONLY, "")
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, unix.EBUSY) {
+			v.t.Fatalf("remount %s read-only: %v", v.at, err)
+		}
+		<-tick.C
+	}
+	v.t.Fatalf("remount %s read-only: it was busy for 10 seconds", v.at)
+}
+
 // loop is the number of the device that the file system lies on.
 func (v *volume) loop() uint32 {
 	v.t.Helper()
