@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"pricefetch/internal/mail"
@@ -72,7 +73,7 @@ func (l *law) fresh(now time.Time) {
 
 func (l *law) passEnded(report poll.Report, err error) {
 	l.checkGone()
-	carried := err == nil || len(l.intended) == 0 // every deletion of this pass, if there was any
+	carried := err == nil || !slices.ContainsFunc(l.intended, func(r mail.Record) bool { return !l.gone[r.Ref.ID] && !l.b.deaf })
 	if s := l.b.session; carried && s != nil && s.honest && l.firstDone && !l.hold && report.Waiting == 0 {
 		l.settled = true
 	}

@@ -125,9 +125,12 @@ func (l *law) old(c *copied) bool {
 	return f.None || l.plausible(c).Before(l.b.w.machine().Add(-f.Age))
 }
 
-// overtaken tells whether a newer list of the same name is out. Of a letter whose date cannot be believed nobody knows.
+// overtaken tells whether a newer list of the same name is out, or bound to come out. Of a letter whose date cannot be believed nobody knows.
 func (w *World) overtaken(l *letter) bool {
-	for k := range w.published {
+	for k := range w.judgedAt {
+		if _, out := w.durable(k); !out {
+			continue
+		}
 		doubt := w.skewed || !k.l.dated() || !l.dated()
 		if l.from == beta && k.l.from == beta && k.l != l && (doubt || !k.l.received.Before(l.received)) {
 			return true
