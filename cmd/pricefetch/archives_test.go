@@ -77,6 +77,15 @@ func TestArchives(t *testing.T) {
 	if !strings.Contains(held.out, "locked") || !strings.Contains(held.out, "cut") || !strings.Contains(missed.out, "miss") {
 		t.Errorf("held:\n%s\nmissed:\n%s", held.out, missed.out)
 	}
+	recorded := s.must(0, "explain", "1", "6")
+	for _, want := range []string{
+		"«Прайсы/Остатки.csv»: rule autoparts took it, as autoparts/Остатки.csv", "rule autoparts took it, as autoparts/plain.xlsx",
+		"«miss.zip»: rule autoparts opens it", "«договор.doc»: no members mask takes", "did you mean `*.{csv,doc}`?",
+	} {
+		if !strings.Contains(recorded.out, want) {
+			t.Errorf("explain by id does not say %q:\n%s", want, recorded.out)
+		}
+	}
 	shown := explained.out + planned.out + once.out + once.err + held.out + s.must(0, "check").out + s.last.err
 	for _, password := range []string{"hush-1", "тайна"} {
 		if strings.Contains(shown, password) {

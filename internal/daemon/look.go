@@ -7,7 +7,6 @@ import (
 	"pricefetch/internal/mail"
 	"pricefetch/internal/match"
 	"pricefetch/internal/poll"
-	"pricefetch/internal/save"
 )
 
 // look is the sink of an archive that is only explained.
@@ -18,9 +17,18 @@ type look struct {
 }
 
 func (l *look) Want(m mail.Member) bool {
-	refusal, ok := l.rules.Member(l.part.Decision.Rule, m.Name)
-	l.part.Members = append(l.part.Members, MemberDecision{Path: m.Path, Name: save.SafeName(m.Name), Taken: ok, Refusal: refusal})
-	return ok
+	d := member(l.rules, l.part.Decision.Rule, m)
+	l.part.Members = append(l.part.Members, d)
+	return d.Taken
+}
+
+// member asks a rule about a file in an archive.
+func member(rules *match.Rules, rule string, m mail.Member) MemberDecision {
+	d := MemberDecision{Path: m.Path, Name: m.Name}
+	if d.Refusal, d.Taken = rules.Member(rule, m.Name); !d.Taken {
+		d.Suggest = rules.SuggestMember(rule, m.Name)
+	}
+	return d
 }
 
 func (l *look) Take(_ mail.Member, content io.Reader) error {

@@ -14,7 +14,6 @@ import (
 	"pricefetch/internal/mailbox"
 	"pricefetch/internal/match"
 	"pricefetch/internal/mimepart"
-	"pricefetch/internal/poll"
 	"pricefetch/internal/save"
 )
 
@@ -53,19 +52,23 @@ func TryImport(c *config.Config) (notes []string, faults []error) {
 	return notes, nil
 }
 
-// Explanation is the decision about one message file.
+// Explanation is the decision about one message.
 type Explanation struct {
 	Envelope mail.Envelope
 	Interest match.Interest
+	Reasons  []match.Reason // every rule's about the sender and the subject
 	Parts    []PartDecision
+	Unread   bool // a message on record of which nothing was fetched: nobody knows its attachments
 }
 
 // PartDecision is the decision about one of its attachments.
 type PartDecision struct {
 	Part     mail.Part
 	Decision match.Decision
-	Dir      string // below import_dir, where a rule takes it
-	Name     string // made safe
+	Reasons  []match.Reason // every rule's
+	Dir      string         // below import_dir, where a rule takes it
+	Name     string         // that it would get now
+	Out      []mail.File    // what came of it, where it is on record
 
 	Archive bool             // it is one, and the rule opens it
 	Members []MemberDecision // of the archive
@@ -75,33 +78,23 @@ type PartDecision struct {
 // MemberDecision is the decision about one file in an archive.
 type MemberDecision struct {
 	Path    string // in the archive
-	Name    string // made safe
+	Name    string // its own; once it is taken, the one that it would get now
 	Taken   bool
 	Refusal match.Refusal
+	Suggest string // a mask under members that would take it; ""
 }
 
 // Explain judges a raw message as if it lay in the named mailbox; "" is any.
 func Explain(ctx context.Context, c *config.Config, mailboxName, path string) (Explanation, error) {
-	rules, err := Rules(c)
+	rules, err := rulesFor(c, mailboxName)
 	if err != nil {
 		return Explanation{}, err
-	}
-	if mailboxName != "" {
-		rules = rules.For(mailboxName)
 	}
 	head, err := header(path)
 	if err != nil {
 		return Explanation{}, err
 	}
-	e := &explainer{ctx: ctx, rules: rules, archives: newArchives(c.Rules), to: destinations(c.Rules), out: Explanation{Envelope: head, Interest: rules.Sender(head)}}
-	kept := mailbox.Kept(mail.Ref{}, func() (io.ReadCloser, error) { return os.Open(path) })
-	if err := kept.Fetch(ctx, []mail.Ref{{}}, e); err != nil {
-		return e.out, fmt.Errorf("read %s: %w", path, err)
-	}
-	if e.err != nil {
-		return e.out, fmt.Errorf("read %s: %w", path, e.err)
-	}
-	return e.out, nil
+	return newExplainer(ctx, c, rules, head).read(path)
 }
 
 // header reads the envelope of a message file.
@@ -118,28 +111,6 @@ func header(path string) (mail.Envelope, error) {
 	return mimepart.Envelope(head), nil
 }
 
-// explainer is a handler that asks the rules, and takes nothing but a look into archives.
-type explainer struct {
-	ctx      context.Context // of the one call of Explain that it lives in
-	rules    *match.Rules
-	archives *archives
-	to       func(string) poll.Destination
-	out      Explanation
-	err      error
-}
-
-func (e *explainer) Want(_ mail.Ref, p mail.Part) bool {
-	if p.IsRoot() || !p.Attachment {
-		return false
-	}
-	d := PartDecision{Part: p, Decision: e.rules.File(e.out.Envelope, p), Name: save.SafeName(p.Name)}
-	if d.Decision.Rule != "" {
-		d.Dir = e.to(d.Decision.Rule).Dir
-	}
-	e.out.Parts = append(e.out.Parts, d)
-	return d.Decision.Unpack
-}
-
 // Part looks into an attachment that a rule opens if it is an archive.
 func (e *explainer) Part(_ mail.Ref, _ mail.Part, content io.Reader) error {
 	d := &e.out.Parts[len(e.out.Parts)-1]
@@ -150,6 +121,7 @@ func (e *explainer) Part(_ mail.Ref, _ mail.Part, content io.Reader) error {
 		return err
 	}
 	defer file.Close()
+	defer e.settle()
 	if _, err := io.Copy(file, content); err != nil {
 		d.Fault = err.Error()
 		return nil
@@ -164,12 +136,4 @@ func (e *explainer) Part(_ mail.Ref, _ mail.Part, content io.Reader) error {
 func (e *explainer) Done(_ mail.Ref, err error) error {
 	e.err = errors.Join(e.err, err)
 	return nil
-}
-
-// Target is where, and under which safe name, a rule saves a file of that name; "" where no rule takes it.
-func Target(c *config.Config, rule, file string) (dir, name string) {
-	if rule == "" {
-		return "", ""
-	}
-	return destinations(c.Rules)(rule).Dir, save.SafeName(file)
 }
