@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 // commands they have
 //
 //	config FILE                        expand $VARIABLES in FILE and make it the configuration
-//	deliver USER FROM NAME [SUBJECT]   put a message with an attachment of that name into a mailbox
+//	deliver USER FROM NAME [SUBJECT]   put a message with an attachment of that name, or of each in A|B, into a mailbox
 //	hold ID REASON [FILE]              hold a message, as its last failure does, with FILE as its raw message
 //	status N ARGUMENT…                 run pricefetch and want that exit status, no password and no control character
 //	await FILE TEXT                    wait until a program in the background has written the text
@@ -102,10 +102,11 @@ func deliverScript(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	s := ts.Value(serversKey{}).(*servers)
 	now := time.Now().Add(-time.Hour)
-	raw := mailtest.Message(mailtest.MessageOptions{
-		From: from, Subject: subject, ID: name + "@test.example", Date: now, Received: now,
-		Files: []mailtest.Attachment{{Name: name, Content: bytes.Repeat([]byte(name), 10)}},
-	})
+	var files []mailtest.Attachment
+	for file := range strings.SplitSeq(name, "|") {
+		files = append(files, mailtest.Attachment{Name: file, Content: bytes.Repeat([]byte(file), 10)})
+	}
+	raw := mailtest.Message(mailtest.MessageOptions{From: from, Subject: subject, ID: name + "@test.example", Date: now, Received: now, Files: files})
 	if drop := s.drops[user]; drop != nil {
 		drop.Add(raw)
 		return

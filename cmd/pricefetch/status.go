@@ -56,6 +56,8 @@ type mailboxStatus struct {
 	AgeSuspended string               `json:"age_suspended,omitempty"`
 	DueSince     time.Time            `json:"deletions_due_since,omitzero"`
 	NotHonoured  bool                 `json:"deletion_not_honoured,omitempty"`
+	NearMisses   *missReport          `json:"near_misses,omitempty"` // by today's rules; counts has all that are on record
+	Leftovers    *missReport          `json:"leftovers,omitempty"`   // saved, but not all of it
 }
 
 type folderStatus struct {
@@ -75,6 +77,10 @@ type ruleStatus struct {
 
 func collectStatus(ctx context.Context, c *config.Config, j *journal.Journal, now time.Time) (statusReport, error) {
 	out := statusReport{Mailboxes: []mailboxStatus{}, Rules: []ruleStatus{}}
+	rules, err := daemon.Rules(c)
+	if err != nil {
+		return out, err
+	}
 	known, err := j.Mailboxes(ctx)
 	if err != nil {
 		return out, err
@@ -92,6 +98,9 @@ func collectStatus(ctx context.Context, c *config.Config, j *journal.Journal, no
 			s.NextPass = time.Time{}
 		}
 		s.ClockDoubt, _ = retain.Clock(now, states[m.Name].Newest, built())
+		if err := s.attend(ctx, j, rules.For(m.Name), now); err != nil {
+			return out, err
+		}
 		out.Mailboxes = append(out.Mailboxes, s)
 		delete(states, m.Name)
 	}
@@ -236,9 +245,7 @@ func (a *app) printTroubles(m mailboxStatus) {
 	if n := m.Counts[mail.Held]; n > 0 {
 		say("%s held for a person; see: pricefetch messages --mailbox %s --outcome held\n  then: pricefetch retry ID, or: pricefetch dismiss ID", plural(n, "message"), m.Name)
 	}
-	if n := m.Counts[mail.NearMiss]; n > 0 {
-		say("%s of wanted senders whose files no mask takes; see: pricefetch messages --mailbox %s --outcome near_miss", plural(n, "message"), m.Name)
-	}
+	a.printMisses(m)
 }
 
 func folderName(name string) string {

@@ -45,11 +45,15 @@ func (r *run) savedAgain(ctx context.Context, rec mail.Record) error {
 }
 
 // missed returns the files of a message on record that today's rules refuse though they want its sender.
-func (r *run) missed(rec mail.Record) []string {
+func (r *run) missed(rec mail.Record) []string { return Missed(r.Rules, rec) }
+
+// Missed returns the files of a message on record that rules refuse by their masks though they want its sender: what makes
+// it a near miss, or a saved one with something left over.
+func Missed(rules *match.Rules, rec mail.Record) []string {
 	var names []string
 	for _, part := range rec.Parts {
-		d := r.Rules.File(rec.Envelope, asPart(part))
-		if part.Rule == "" && (d.NearMiss || d.Rule != "" && !r.fits(part, d)) {
+		d := rules.File(rec.Envelope, asPart(part))
+		if part.Rule == "" && (d.NearMiss || d.Rule != "" && !fits(rules, part, d)) {
 			names = append(names, part.Name)
 		}
 	}
@@ -85,7 +89,7 @@ func (r *run) outcomeNow(rec mail.Record) mail.Outcome {
 		d := r.Rules.File(rec.Envelope, asPart(part))
 		out := part.Rule != ""
 		saved = saved || out
-		fits := r.fits(part, d)
+		fits := fits(r.Rules, part, d)
 		wanted = wanted || !out && d.Rule != "" && fits
 		paused = paused || d.Disabled != ""
 		missed = missed || !out && (d.NearMiss || d.Rule != "" && !fits)
@@ -107,9 +111,9 @@ func (r *run) outcomeNow(rec mail.Record) mail.Outcome {
 
 // fits reports whether a rule that takes an attachment finds something in it: of an archive that nothing was taken from,
 // the names of its files are on record.
-func (r *run) fits(part mail.PartNote, d match.Decision) bool {
+func fits(rules *match.Rules, part mail.PartNote, d match.Decision) bool {
 	return part.Members == nil || !d.Unpack || slices.ContainsFunc(part.Members, func(name string) bool {
-		_, ok := r.Rules.Member(d.Rule, name)
+		_, ok := rules.Member(d.Rule, name)
 		return ok
 	})
 }
