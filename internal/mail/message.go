@@ -113,6 +113,12 @@ type Remarker interface {
 	Remark(ref Ref, text string)
 }
 
+// Linker is a Handler that also hears of the links in a letter's text by which a file can be had. It is told before Done,
+// once for each host. Links are never followed.
+type Linker interface {
+	Linked(ref Ref, host string)
+}
+
 // Doomed is a message to be deleted, with what must be verified first in the session that deletes it.
 type Doomed struct {
 	Ref         Ref

@@ -99,6 +99,7 @@ func deliverParts(ref mail.Ref, src *source, h mail.Handler, spoolDir string) (m
 			return nil
 		},
 		Spool:    spoolIn(spoolDir),
+		Link:     func(host string) { tellLink(ref, h, host) },
 		Unclosed: func() { remark(ref, h, "its closing boundary is missing: it may have been cut before it was sent") },
 	}, mimepart.Limits{})
 	return env, err
@@ -108,6 +109,13 @@ func deliverParts(ref mail.Ref, src *source, h mail.Handler, spoolDir string) (m
 func remark(ref mail.Ref, h mail.Handler, text string) {
 	if r, ok := h.(mail.Remarker); ok {
 		r.Remark(ref, text)
+	}
+}
+
+// tellLink tells a handler that wants to hear of links.
+func tellLink(ref mail.Ref, h mail.Handler, host string) {
+	if l, ok := h.(mail.Linker); ok {
+		l.Linked(ref, host)
 	}
 }
 

@@ -84,6 +84,9 @@ func (h discreetHandler) Remark(ref mail.Ref, text string) {
 	}
 }
 
+// Linked tells the handler, if it listens to links.
+func (h discreetHandler) Linked(ref mail.Ref, host string) { tellLink(ref, h.Handler, host) }
+
 // discreetReader changes nothing but errors.
 type discreetReader struct {
 	io.Reader

@@ -21,7 +21,8 @@ func (w *walker) uuencoded(s *scanner, e entity, depth int) error {
 		lines = bufio.NewReaderSize(nil, uuBuffer)
 	}
 	defer func() { w.lines = lines }()
-	lines.Reset(newDecoder(s, e.encoding))
+	lines.Reset(w.linked(newDecoder(s, e.encoding)))
+	defer w.links.end()
 	for n := 1; ; n++ {
 		name, err := findUU(lines)
 		if err != nil { // damaged text is nobody's loss

@@ -29,6 +29,9 @@ type Visitor struct {
 	// Unclosed is called at the end if the message ended where a multipart was to be closed. Its last part may have been
 	// longer when it was sent; where that can be told, as in base64, the part was damaged.
 	Unclosed func()
+	// Link is called with the host of each service, or server, of which the letter's text has a link to a file, once a host
+	// and before the end of the walk.
+	Link func(host string)
 }
 
 // Limits bound what one message may cost; 0 is the default.
@@ -57,7 +60,7 @@ func (l Limits) withDefaults() Limits {
 // The error is what v.Part or v.Spool returned, as it is; or r's own, wrapped; or has class mail.Message: a limit was
 // passed, which leaves the rest of r unread, or a container is damaged so that its parts cannot all be found.
 func Walk(r io.Reader, v Visitor, lim Limits) error {
-	w := &walker{v: v, lim: lim.withDefaults()}
+	w := &walker{v: v, lim: lim.withDefaults(), links: links{found: v.Link}}
 	s := newScanner(r)
 	err := w.message(s, "", 0)
 	switch {
@@ -81,6 +84,7 @@ type walker struct {
 	decoding int           // containers that are open, within each other
 	charset  string        // the last one declared: a hint for raw 8-bit names
 	cids     cids          // what the HTML refers to
+	links    links         // to files, in the text
 	lines    *bufio.Reader // of body text
 	unclosed bool          // a multipart ended with the message
 	visitor  error         // of v.Part or v.Spool
@@ -325,7 +329,8 @@ func (w *walker) complete(p *mail.Part) {
 // html reads HTML for what it refers to, and hands it out if it is wanted.
 func (w *walker) html(s *scanner, e entity, p mail.Part, wanted bool) error {
 	defer w.cids.end()
-	r := io.TeeReader(newDecoder(s, e.encoding), &w.cids)
+	r := io.TeeReader(w.linked(newDecoder(s, e.encoding)), &w.cids)
+	defer w.links.end()
 	if wanted {
 		if err := w.hand(p, r); err != nil {
 			return err
@@ -335,6 +340,14 @@ func (w *walker) html(s *scanner, e entity, p mail.Part, wanted bool) error {
 		return w.failure(s)
 	}
 	return nil
+}
+
+// linked has the links in a text looked for while it is read.
+func (w *walker) linked(r io.Reader) io.Reader {
+	if w.links.found == nil {
+		return r
+	}
+	return io.TeeReader(r, &w.links)
 }
 
 // join extends a part's path.
