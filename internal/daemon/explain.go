@@ -46,8 +46,11 @@ func ExplainRecord(ctx context.Context, c *config.Config, rec mail.Record, files
 		}
 	}
 	e.out.Unread = rec.Parts == nil
+	e.out.Links = rec.Links()
 	for _, note := range rec.Parts {
-		e.note(note)
+		if note.Link == "" {
+			e.note(note)
+		}
 	}
 	return e.out, nil
 }
@@ -112,6 +115,9 @@ func (e *explainer) Want(_ mail.Ref, p mail.Part) bool {
 	}
 	return d.Decision.Unpack
 }
+
+// Linked notes the host of a link to a file.
+func (e *explainer) Linked(_ mail.Ref, host string) { e.out.Links = append(e.out.Links, host) }
 
 // note explains an attachment that is only on record. Of an archive that nothing was taken from, it has the names.
 func (e *explainer) note(n mail.PartNote) {

@@ -58,7 +58,8 @@ type Explanation struct {
 	Interest match.Interest
 	Reasons  []match.Reason // every rule's about the sender and the subject
 	Parts    []PartDecision
-	Unread   bool // a message on record of which nothing was fetched: nobody knows its attachments
+	Links    []string // hosts of links to files in its text
+	Unread   bool     // a message on record of which nothing was fetched: nobody knows its attachments
 }
 
 // PartDecision is the decision about one of its attachments.

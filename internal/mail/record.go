@@ -109,6 +109,21 @@ type PartNote struct {
 	Reason     string `json:"reason,omitempty"`     // why none does
 
 	Members []string `json:"members,omitempty"` // of an archive that Rule would open: the files in it, of which none is taken
+
+	// Link is the host of a link to a file in the letter's text, of which nothing is attached that a rule takes. Such a note
+	// is of no attachment, and has nothing else.
+	Link string `json:"link,omitempty"`
+}
+
+// Links returns the hosts of the links to files that are on record in place of an attachment.
+func (r Record) Links() []string {
+	var hosts []string
+	for _, n := range r.Parts {
+		if n.Link != "" {
+			hosts = append(hosts, n.Link)
+		}
+	}
+	return hosts
 }
 
 // Judgement is the outcome of judging one message.

@@ -75,8 +75,13 @@ func (it *item) judgement(rulesHash string) mail.Judgement {
 		if len(it.remarks) > 0 {
 			j.Reason = strings.TrimPrefix(j.Reason+"; "+strings.Join(it.remarks, "; "), "; ")
 		}
-	case len(it.missed) > 0:
-		j.Outcome, j.Reason = mail.NearMiss, "no mask takes "+quoted(it.missed)
+	case len(it.missed)+len(it.links) > 0:
+		j.Outcome, j.Reason = mail.NearMiss, nearMiss(it.missed, it.links)
+	}
+	if j.Outcome != mail.Saved { // other rules may judge it again
+		for _, host := range it.links {
+			j.Parts = append(j.Parts, mail.PartNote{Link: host})
+		}
 	}
 	return j
 }

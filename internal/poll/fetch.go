@@ -205,6 +205,7 @@ type item struct {
 	begun    bool     // it has begun to arrive
 	paused   string   // a disabled rule that wants something of it
 	remarks  []string // what is odd about it
+	links    []string // hosts of links to files in its text
 
 	stranger *mail.Envelope // of the message that came in its place; nil: it is itself
 }

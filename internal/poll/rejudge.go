@@ -25,7 +25,7 @@ func (r *run) rejudge(ctx context.Context, records []mail.Record) error {
 	return r.judgeAll(ctx, outcomes, map[mail.Outcome]string{
 		mail.Pending:   "wanted by today's rules",
 		mail.Paused:    "disabled rules want it",
-		mail.NearMiss:  "the sender is wanted, no mask takes its files",
+		mail.NearMiss:  "the sender is wanted, and nothing of it is taken",
 		mail.Unmatched: "no rule wants it",
 	})
 }
@@ -52,6 +52,9 @@ func (r *run) missed(rec mail.Record) []string { return Missed(r.Rules, rec) }
 func Missed(rules *match.Rules, rec mail.Record) []string {
 	var names []string
 	for _, part := range rec.Parts {
+		if part.Link != "" {
+			continue
+		}
 		d := rules.File(rec.Envelope, asPart(part))
 		if part.Rule == "" && (d.NearMiss || d.Rule != "" && !fits(rules, part, d)) {
 			names = append(names, part.Name)
@@ -84,8 +87,12 @@ func (r *run) outcomeNow(rec mail.Record) mail.Outcome {
 		}
 		return mail.Unmatched
 	}
-	var wanted, paused, missed, saved bool
+	var wanted, paused, saved bool
+	missed := len(interest.Rules) > 0 && len(rec.Links()) > 0
 	for _, part := range rec.Parts {
+		if part.Link != "" {
+			continue
+		}
 		d := r.Rules.File(rec.Envelope, asPart(part))
 		out := part.Rule != ""
 		saved = saved || out
