@@ -31,7 +31,8 @@ type missed struct {
 	Received time.Time     `json:"received"`
 	From     []string      `json:"from"`
 	Subject  string        `json:"subject"`
-	Files    []missedFile  `json:"files"`
+	Files    []missedFile  `json:"files,omitempty"`
+	Links    []string      `json:"links,omitempty"` // hosts of links to files, in place of attachments
 }
 
 // missedFile is a file that no mask takes.
@@ -69,7 +70,8 @@ func missReportOf(records []mail.Record, rules *match.Rules, now time.Time) *mis
 			continue
 		}
 		names := poll.Missed(rules, rec)
-		if len(names) == 0 {
+		wanted := len(names) > 0 || len(rec.Links()) > 0 && len(rules.Sender(rec.Envelope).Rules) > 0
+		if !wanted {
 			continue
 		}
 		if report.Count++; report.Count <= attentionShown {
@@ -83,9 +85,9 @@ func missReportOf(records []mail.Record, rules *match.Rules, now time.Time) *mis
 }
 
 func missedOf(rules *match.Rules, rec mail.Record, names []string) missed {
-	m := missed{ID: rec.ID, Received: rec.Age(), From: rec.From, Subject: rec.Subject}
+	m := missed{ID: rec.ID, Received: rec.Age(), From: rec.From, Subject: rec.Subject, Links: rec.Links()}
 	for _, part := range rec.Parts {
-		if !slices.Contains(names, part.Name) || part.Rule != "" {
+		if !slices.Contains(names, part.Name) || part.Rule != "" || part.Link != "" {
 			continue
 		}
 		m.Files = append(m.Files, missedFileOf(rules, rec.Envelope, part))
@@ -107,7 +109,7 @@ func missedFileOf(rules *match.Rules, e mail.Envelope, part mail.PartNote) misse
 // printMisses tells about near misses and about leftovers.
 func (a *app) printMisses(m mailboxStatus) {
 	if r := m.NearMisses; r != nil {
-		a.printMissed(m.Name, r, "of wanted senders whose files no mask takes", "near_miss")
+		a.printMissed(m.Name, r, "of wanted senders whose files no mask takes, or that have a link in place of a file", "near_miss")
 	}
 	if r := m.Leftovers; r != nil {
 		a.printMissed(m.Name, r, "saved with a file left over that no mask takes", "leftover")
@@ -121,15 +123,16 @@ func (a *app) printMissed(mailbox string, r *missReport, what, outcome string) {
 	}
 	a.say("\n%s: %s %s; the newest:\n", mailbox, count, what)
 	for _, m := range r.Newest {
-		a.say("  %d  %s  %s  %s\n", m.ID, shortTime(m.Received), clip(sender(m.From), 60), missedFiles(m.Files))
+		a.say("  %d  %s  %s  %s\n", m.ID, shortTime(m.Received), clip(sender(m.From), 60), m.what())
 	}
 	a.say("  why: pricefetch explain %d   not wanted: pricefetch dismiss %[1]d   all: pricefetch messages --mailbox %s --outcome %s\n",
 		r.Newest[0].ID, mailbox, outcome)
 }
 
-// missedFiles lists files with what would take them.
-func missedFiles(files []missedFile) string {
+// what lists the files with what would take them, and the links.
+func (m missed) what() string {
 	const most = 4
+	files := m.Files
 	var all []string
 	for i, f := range files {
 		if i == most {
@@ -141,6 +144,9 @@ func missedFiles(files []missedFile) string {
 			text += " (rule " + f.Rule + ": did you mean `" + f.Suggest + "`?)"
 		}
 		all = append(all, text)
+	}
+	if len(m.Links) > 0 {
+		all = append(all, "a link to a file at "+strings.Join(m.Links, ", "))
 	}
 	return strings.Join(all, ", ")
 }

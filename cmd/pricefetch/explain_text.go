@@ -26,6 +26,7 @@ func (a *app) printExplained(all []explained) error {
 		case len(x.Parts) == 0 && x.Error == "":
 			a.say("  no attachment\n")
 		}
+		a.printLinks(x)
 		a.printRefusals(x.Refusals)
 		if x.Error != "" {
 			a.say("  FAULT: %s\n", x.Error)
@@ -42,6 +43,16 @@ func (a *app) printOutcome(x explained) {
 	a.say("  on record as %s\n", strings.TrimSuffix(outcomeOf(x.Outcome, x.Leftover)+": "+x.Reason, ": "))
 	if x.OtherRules {
 		a.say("  that was by other rules; today's say:\n")
+	}
+}
+
+// printLinks tells that a file is not attached but linked to.
+func (a *app) printLinks(x explained) {
+	switch hosts := strings.Join(x.Links, ", "); {
+	case x.LinkMiss:
+		a.say("  near miss: its text has a link to a file (%s), and nothing is attached that a rule takes; links are not followed\n", hosts)
+	case len(x.Links) > 0:
+		a.say("  its text has a link to a file (%s); links are not followed\n", hosts)
 	}
 }
 

@@ -20,7 +20,8 @@ type explained struct {
 	Error      string          `json:"error,omitempty"`
 	Refusals   []refusal       `json:"refusals,omitempty"` // of the sender and the subject
 	Parts      []explainedPart `json:"parts"`
-	wanted     bool            // a rule, maybe a disabled one, wants the sender
+	Links      []string        `json:"links,omitempty"`          // hosts of links to files in its text
+	LinkMiss   bool            `json:"link_near_miss,omitempty"` // there is a link in place of an attachment
 }
 
 type explainedPart struct {
@@ -65,7 +66,7 @@ type refusal struct {
 // explain turns decisions into what is shown.
 func explain(message string, e daemon.Explanation) explained {
 	x := explained{Message: message, From: e.Envelope.From, Subject: e.Envelope.Subject, Parts: []explainedPart{}, Unread: e.Unread}
-	x.wanted = len(e.Interest.Rules)+len(e.Interest.Disabled) > 0
+	x.Links, x.LinkMiss = e.Links, len(e.Links) > 0 && len(e.Interest.Rules) > 0
 	whole := map[string]bool{} // rules that refuse the message whatever it carries
 	for _, r := range e.Reasons {
 		if r.Kind == "" || r.Kind == match.KindDisabled && len(e.Parts) > 0 {
@@ -76,6 +77,8 @@ func explain(message string, e daemon.Explanation) explained {
 	}
 	for _, p := range e.Parts {
 		x.Parts = append(x.Parts, explainPart(p, whole))
+		taken := p.Decision.Rule != "" || p.Decision.Disabled != "" || len(p.Out) > 0
+		x.LinkMiss = x.LinkMiss && !taken
 	}
 	return x
 }

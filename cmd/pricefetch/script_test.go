@@ -29,6 +29,7 @@ func TestMain(m *testing.M) {
 //
 //	config FILE                        expand $VARIABLES in FILE and make it the configuration
 //	deliver USER FROM NAME [SUBJECT]   put a message with an attachment of that name, or of each in A|B, into a mailbox
+//	post USER FILE                     put the message that FILE is into a mailbox
 //	hold ID REASON [FILE]              hold a message, as its last failure does, with FILE as its raw message
 //	status N ARGUMENT…                 run pricefetch and want that exit status, no password and no control character
 //	await FILE TEXT                    wait until a program in the background has written the text
@@ -37,7 +38,7 @@ func TestScripts(t *testing.T) {
 		Dir: filepath.Join("testdata", "script"), Setup: serve, RequireUniqueNames: true,
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"config": configureScript, "deliver": deliverScript, "hold": holdScript, "await": awaitScript, "status": statusScript,
+			"config": configureScript, "deliver": deliverScript, "post": postScript, "hold": holdScript, "await": awaitScript, "status": statusScript,
 		},
 	})
 }
@@ -107,11 +108,24 @@ func deliverScript(ts *testscript.TestScript, neg bool, args []string) {
 		files = append(files, mailtest.Attachment{Name: file, Content: bytes.Repeat([]byte(file), 10)})
 	}
 	raw := mailtest.Message(mailtest.MessageOptions{From: from, Subject: subject, ID: name + "@test.example", Date: now, Received: now, Files: files})
+	s.put(ts, user, raw, now)
+}
+
+// postScript puts a message that the script has into a mailbox.
+func postScript(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: post USER FILE")
+	}
+	raw := strings.ReplaceAll(ts.ReadFile(args[1]), "\n", "\r\n")
+	ts.Value(serversKey{}).(*servers).put(ts, args[0], []byte(raw), time.Now().Add(-time.Hour))
+}
+
+func (s *servers) put(ts *testscript.TestScript, user string, raw []byte, received time.Time) {
 	if drop := s.drops[user]; drop != nil {
 		drop.Add(raw)
 		return
 	}
-	ts.Check(s.imap.Append(user, "INBOX", raw, now))
+	ts.Check(s.imap.Append(user, "INBOX", raw, received))
 }
 
 // holdScript holds a message for a person.

@@ -88,6 +88,10 @@ func (a *app) printShown(all []shown) error {
 		a.say("  outcome   %s\n", strings.TrimSuffix(fmt.Sprintf("%s: %s", outcomeOf(s.Outcome, s.Leftover), s.Reason), ": "))
 		a.say("  deletion  %s; at the last listing it was %s\n", s.Deletion, onServer(s.Listed))
 		for _, p := range s.Attachment {
+			if p.Link != "" {
+				a.say("  link      to a file at %s; links are not followed\n", p.Link)
+				continue
+			}
 			verdict := "rule " + p.Rule
 			if p.Rule == "" {
 				verdict = p.Reason
