@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"pricefetch/internal/config"
 	"pricefetch/internal/journal"
 	"pricefetch/internal/mail"
 	"pricefetch/internal/match"
@@ -43,11 +44,14 @@ type missedFile struct {
 }
 
 // attend finds what a person should look at in a mailbox's mail.
-func (s *mailboxStatus) attend(ctx context.Context, j *journal.Journal, rules *match.Rules, now time.Time) (err error) {
+func (s *mailboxStatus) attend(ctx context.Context, c *config.Config, j *journal.Journal, rules *match.Rules, now time.Time) (err error) {
 	if s.NearMisses, err = missReports(ctx, j, rules, journal.Filter{Mailbox: s.Name, Outcomes: []mail.Outcome{mail.NearMiss}}, now); err != nil {
 		return err
 	}
-	s.Leftovers, err = missReports(ctx, j, rules, journal.Filter{Mailbox: s.Name, Leftover: true}, now)
+	if s.Leftovers, err = missReports(ctx, j, rules, journal.Filter{Mailbox: s.Name, Leftover: true}, now); err != nil {
+		return err
+	}
+	s.Strangers, err = strangers(ctx, c, j, rules, s.Name, now)
 	return err
 }
 

@@ -58,6 +58,7 @@ type mailboxStatus struct {
 	NotHonoured  bool                 `json:"deletion_not_honoured,omitempty"`
 	NearMisses   *missReport          `json:"near_misses,omitempty"` // by today's rules; counts has all that are on record
 	Leftovers    *missReport          `json:"leftovers,omitempty"`   // saved, but not all of it
+	Strangers    *strangerReport      `json:"strangers,omitempty"`
 }
 
 type folderStatus struct {
@@ -98,7 +99,7 @@ func collectStatus(ctx context.Context, c *config.Config, j *journal.Journal, no
 			s.NextPass = time.Time{}
 		}
 		s.ClockDoubt, _ = retain.Clock(now, states[m.Name].Newest, built())
-		if err := s.attend(ctx, j, rules.For(m.Name), now); err != nil {
+		if err := s.attend(ctx, c, j, rules.For(m.Name), now); err != nil {
 			return out, err
 		}
 		out.Mailboxes = append(out.Mailboxes, s)
@@ -246,6 +247,7 @@ func (a *app) printTroubles(m mailboxStatus) {
 		say("%s held for a person; see: pricefetch messages --mailbox %s --outcome held\n  then: pricefetch retry ID, or: pricefetch dismiss ID", plural(n, "message"), m.Name)
 	}
 	a.printMisses(m)
+	a.printStrangers(m)
 }
 
 func folderName(name string) string {
