@@ -49,6 +49,14 @@ func (d *discreet) Retrieved() []mail.Ref {
 	return nil
 }
 
+// Structures is that of an IMAP session. POP3 has none, and nothing is told.
+func (d *discreet) Structures(ctx context.Context, refs []mail.Ref, each func(mail.Ref, []mail.Part) error) error {
+	if s, ok := d.Session.(*imapSession); ok {
+		return d.hidden.Error(s.Structures(ctx, refs, each))
+	}
+	return nil
+}
+
 // discreetHandler is a handler that is told of no secret.
 type discreetHandler struct {
 	mail.Handler
