@@ -67,8 +67,31 @@ func partsJSON(parts []mail.PartNote) (any, error) {
 	return string(b), err
 }
 
+// stated is the stored form of what a server says of a message that was not read: an object, where the message's own parts
+// are an array.
+type stated struct {
+	Stated []mail.PartNote `json:"stated"`
+}
+
+func statedJSON(parts []mail.PartNote) (string, error) {
+	b, err := json.Marshal(stated{parts})
+	return string(b), err
+}
+
+// parseStated returns nil where the message's own parts are on record, or nothing is.
+func parseStated(s sql.NullString) ([]mail.PartNote, error) {
+	if !s.Valid || !strings.HasPrefix(s.String, "{") {
+		return nil, nil
+	}
+	var st stated
+	if err := json.Unmarshal([]byte(s.String), &st); err != nil {
+		return nil, fmt.Errorf("read stated parts: %w", err)
+	}
+	return append([]mail.PartNote{}, st.Stated...), nil
+}
+
 func parseParts(s sql.NullString) ([]mail.PartNote, error) {
-	if !s.Valid {
+	if !s.Valid || strings.HasPrefix(s.String, "{") {
 		return nil, nil
 	}
 	var notes []note
@@ -122,9 +145,10 @@ func scanRecord(s scanner, more ...any) (mail.Record, error) {
 	if senders != "" {
 		r.From = strings.Split(senders, "\n")
 	}
-	var err error
+	var err, serr error
 	r.Parts, err = parseParts(parts)
-	return r, err
+	r.Stated, serr = parseStated(parts)
+	return r, errors.Join(err, serr)
 }
 
 // collect runs a query and scans all its rows.

@@ -251,6 +251,9 @@ func passCalls(x *fixture) []call {
 		{"SetPolicy", func(ctx context.Context) error {
 			return x.SetPolicy(ctx, mail.FolderState{Mailbox: box, Folder: "INBOX", PolicyHash: "p", PolicySince: x.time})
 		}},
+		{"Stated", func(ctx context.Context) error {
+			return x.Stated(ctx, map[mail.RecordID][]mail.PartNote{1: {{Name: "прайс.xls"}}})
+		}},
 		{"Deleting", func(ctx context.Context) error { return x.Deleting(ctx, []mail.RecordID{1}, x.time) }},
 		{"Deleted", func(ctx context.Context) error {
 			return x.Deleted(ctx, []mail.DeleteAnswer{{ID: 1, State: mail.DeleteDone}}, x.time)

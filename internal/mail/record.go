@@ -53,6 +53,7 @@ type Record struct {
 	Leftover    bool   // saved, but a mask refused one of its attachments
 	RulesHash   string // of the rules it was judged by
 	Parts       []PartNote
+	Stated      []PartNote // what the server says of a message that was not read: nothing is decided by it. nil: it was not asked
 
 	Failures int       // counted failures; when the fifth retry fails, at the sixth, the record is held
 	Losses   int       // sessions lost with this message in hand; two are one failure
