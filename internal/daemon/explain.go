@@ -47,6 +47,9 @@ func ExplainRecord(ctx context.Context, c *config.Config, rec mail.Record, files
 	}
 	e.out.Unread = rec.Parts == nil
 	e.out.Links = rec.Links()
+	for _, note := range rec.Stated {
+		e.out.Stated = append(e.out.Stated, note.Name)
+	}
 	for _, note := range rec.Parts {
 		if note.Link == "" {
 			e.note(note)

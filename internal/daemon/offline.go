@@ -59,6 +59,7 @@ type Explanation struct {
 	Reasons  []match.Reason // every rule's about the sender and the subject
 	Parts    []PartDecision
 	Links    []string // hosts of links to files in its text
+	Stated   []string // attachments that the server tells of, where Unread
 	Unread   bool     // a message on record of which nothing was fetched: nobody knows its attachments
 }
 

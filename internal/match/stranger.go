@@ -47,6 +47,24 @@ func (r *Rules) Stranger(e mail.Envelope, names []string) (Lead, bool) {
 	return byFile, byFile.Rule != ""
 }
 
+// Curious reports whether the names of a message's files would tell more about its sender, whom no rule knows: whether
+// Stranger could find by them what it does not find without.
+func (r *Rules) Curious(e mail.Envelope) bool {
+	if _, found := r.Stranger(e, nil); found {
+		return false
+	}
+	m := prepare(e)
+	curious := false
+	for _, c := range r.reach {
+		if _, refused := refusedSender(c.from, m.from); !refused {
+			return false
+		}
+		_, subject := c.subject.find(m.subject)
+		curious = curious || subject && !c.Disabled && valid(c.unknown(m.from)) && slices.ContainsFunc(c.files, func(g glob) bool { return !g.any() })
+	}
+	return curious && len(m.from) > 0
+}
+
 // unknown returns the addresses that no sender mask of the rule takes.
 func (c *rule) unknown(from []address) []address {
 	return slices.DeleteFunc(slices.Clone(from), func(a address) bool {

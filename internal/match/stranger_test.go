@@ -52,6 +52,30 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
+func TestCurious(t *testing.T) {
+	rules := []Rule{
+		{Name: "all", From: []string{"all.ru"}},
+		{Name: "xls", From: []string{"xls.ru"}, Subject: []string{"*прайс*"}, Files: []string{"*.xls"}},
+	}
+	for _, tt := range []struct {
+		from, subject string
+		rules         []Rule
+		want          bool
+	}{
+		{"a@new.ru", "прайс", rules, true}, {"a@new.ru", "счёт", rules, false}, {"a@new.ru", "прайс", rules[:1], false},
+		{"a@all.ru", "прайс", rules, false}, {"a@mail.all.ru", "прайс", rules, false}, {"a@xls.ru", "счёт", rules, false}, {"", "прайс", rules, false},
+		{"nobody", "прайс", rules, false},
+	} {
+		e := mail.Envelope{Subject: tt.subject}
+		if tt.from != "" {
+			e.From = []string{tt.from}
+		}
+		if got := compile(t, tt.rules...).Curious(e); got != tt.want {
+			t.Errorf("%q «%s», %d rules: %v", tt.from, tt.subject, len(tt.rules), got)
+		}
+	}
+}
+
 func TestMasksForEverything(t *testing.T) {
 	for mask, want := range map[string]bool{
 		"*": true, "*.*": true, "?*": true, "**": true, "*.???": true, "*.????": true, "{*,x}": true, "*[^x]": true,

@@ -22,6 +22,8 @@
 //	record     one journal transaction: saved
 //	retain     the retention policy tells which messages may go, each with its reason, or what waits for approval
 //	delete     the intention is journalled, the server is asked, its answer is journalled
+//	strangers  once an hour, over IMAP: which files new mail of unknown senders has, by the server's word alone, so that a
+//	           person can be told who may be a supplier
 //	close      over POP3 this commits the deletions; it happens only if every message that was read is accounted for
 //
 // A later pass, by a complete listing that lacks the message, concludes that it is gone.

@@ -49,6 +49,8 @@ type server struct {
 	headless map[string]string // ids whose header is "withheld", "odd" (proven unreadable), or "cuts" the connection
 	inHand   string            // id of the message whose content was asked for last
 
+	structured structured // what it says of messages that are not read
+
 	fetched map[string]int // by id: how often content was asked for
 	log     []string
 }

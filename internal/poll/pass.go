@@ -124,7 +124,10 @@ func (r *run) converse(ctx context.Context) error {
 	if stop != nil {
 		return stop
 	}
-	return r.retain(ctx)
+	if err := r.retain(ctx); err != nil {
+		return err
+	}
+	return r.strangers(ctx)
 }
 
 // retriever is a session that reads whole messages also where only their headers are asked for: POP3 without TOP.

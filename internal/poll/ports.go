@@ -33,6 +33,7 @@ type Journal interface {
 	Judgements
 	Publications
 	Retention
+	Strangers
 }
 
 // Recovery is what the journal knows of passes that did not come to their end.
@@ -119,6 +120,12 @@ type Retention interface {
 	// Deleted stores the answers, all in one transaction: done → acknowledged; absent → stays intended, the next complete listing tells;
 	// marked, unknown → stays intended; refused, mismatch → none, with the reason as a step.
 	Deleted(ctx context.Context, answers []mail.DeleteAnswer, now time.Time) error
+}
+
+// Strangers is what the journal keeps of mail whose sender no rule knows.
+type Strangers interface {
+	// Stated notes which attachments the server says that unread messages have. Nothing is decided by it.
+	Stated(ctx context.Context, parts map[mail.RecordID][]mail.PartNote) error
 }
 
 // Import is the import directory. Its errors have class mail.Storage.
