@@ -21,6 +21,8 @@ func (a *app) printExplained(all []explained) error {
 			a.printPart(p)
 		}
 		switch {
+		case x.Unread && len(x.Stated) > 0:
+			a.say("  nothing of it was fetched; the server says that it has «%s»\n", strings.Join(x.Stated, "», «"))
 		case x.Unread:
 			a.say("  its attachments are not known: nothing of it was fetched\n")
 		case len(x.Parts) == 0 && x.Error == "":

@@ -12,9 +12,10 @@ type explained struct {
 	ID         mail.RecordID   `json:"id,omitempty"` // of a message on record
 	Outcome    mail.Outcome    `json:"outcome,omitempty"`
 	Leftover   bool            `json:"leftover,omitempty"`
-	Reason     string          `json:"reason,omitempty"`      // of the outcome
-	OtherRules bool            `json:"other_rules,omitempty"` // the outcome was judged by other rules than today's
-	Unread     bool            `json:"not_fetched,omitempty"` // its attachments are not known
+	Reason     string          `json:"reason,omitempty"`             // of the outcome
+	OtherRules bool            `json:"other_rules,omitempty"`        // the outcome was judged by other rules than today's
+	Unread     bool            `json:"not_fetched,omitempty"`        // its attachments are not known
+	Stated     []string        `json:"stated_attachments,omitempty"` // but the server tells of these
 	From       []string        `json:"from"`
 	Subject    string          `json:"subject"`
 	Error      string          `json:"error,omitempty"`
@@ -65,7 +66,7 @@ type refusal struct {
 
 // explain turns decisions into what is shown.
 func explain(message string, e daemon.Explanation) explained {
-	x := explained{Message: message, From: e.Envelope.From, Subject: e.Envelope.Subject, Parts: []explainedPart{}, Unread: e.Unread}
+	x := explained{Message: message, From: e.Envelope.From, Subject: e.Envelope.Subject, Parts: []explainedPart{}, Unread: e.Unread, Stated: e.Stated}
 	x.Links, x.LinkMiss = e.Links, len(e.Links) > 0 && len(e.Interest.Rules) > 0
 	whole := map[string]bool{} // rules that refuse the message whatever it carries
 	for _, r := range e.Reasons {

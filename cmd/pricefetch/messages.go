@@ -92,12 +92,13 @@ type messageRow struct {
 	Listed     bool            `json:"on_server"`
 	Attachment []mail.PartNote `json:"attachments,omitempty"`
 	Kept       string          `json:"kept,omitempty"`
+	Stated     []mail.PartNote `json:"stated_attachments,omitempty"` // of a message that was not read: the server's word
 }
 
 func messageOf(r mail.Record) messageRow {
 	return messageRow{
 		r.ID, r.Mailbox, r.Ref.Folder, r.Ref.ID, r.From, r.Subject, r.Date, r.Received, r.FirstSeen, r.MessageID, r.Size, r.Outcome,
-		r.Leftover, r.Reason, r.Failures, r.Next, r.Deletion, r.Listed, r.Parts, r.Kept,
+		r.Leftover, r.Reason, r.Failures, r.Next, r.Deletion, r.Listed, r.Parts, r.Kept, r.Stated,
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"pricefetch/internal/journal"
+	"pricefetch/internal/mail"
 	"pricefetch/internal/mailtest"
 )
 
@@ -30,6 +31,7 @@ func TestMain(m *testing.M) {
 //	config FILE                        expand $VARIABLES in FILE and make it the configuration
 //	deliver USER FROM NAME [SUBJECT]   put a message with an attachment of that name, or of each in A|B, into a mailbox
 //	post USER FILE                     put the message that FILE is into a mailbox
+//	hoursago MAILBOX N                 make the last finished pass N hours older
 //	hold ID REASON [FILE]              hold a message, as its last failure does, with FILE as its raw message
 //	status N ARGUMENT…                 run pricefetch and want that exit status, no password and no control character
 //	await FILE TEXT                    wait until a program in the background has written the text
@@ -38,7 +40,7 @@ func TestScripts(t *testing.T) {
 		Dir: filepath.Join("testdata", "script"), Setup: serve, RequireUniqueNames: true,
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"config": configureScript, "deliver": deliverScript, "post": postScript, "hold": holdScript, "await": awaitScript, "status": statusScript,
+			"config": configureScript, "deliver": deliverScript, "post": postScript, "hoursago": hoursAgoScript, "hold": holdScript, "await": awaitScript, "status": statusScript,
 		},
 	})
 }
@@ -126,6 +128,19 @@ func (s *servers) put(ts *testscript.TestScript, user string, raw []byte, receiv
 		return
 	}
 	ts.Check(s.imap.Append(user, "INBOX", raw, received))
+}
+
+// hoursAgoScript makes the last finished pass older.
+func hoursAgoScript(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: hoursago MAILBOX N")
+	}
+	ago, err := time.ParseDuration(args[1] + "h")
+	ts.Check(err)
+	j, err := journal.Open(context.Background(), ts.MkAbs("state/journal.db"), time.Now)
+	ts.Check(err)
+	defer j.Close()
+	ts.Check(j.Update(context.Background(), args[0], func(s *mail.MailboxState) { s.LastFinished = s.LastFinished.Add(-ago) }))
 }
 
 // holdScript holds a message for a person.

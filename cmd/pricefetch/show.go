@@ -98,6 +98,9 @@ func (a *app) printShown(all []shown) error {
 			}
 			a.say("  attachment %s «%s»: %s\n", p.Path, p.Name, verdict)
 		}
+		for _, p := range s.Stated {
+			a.say("  attachment «%s», as the server says: the message was not read\n", p.Name)
+		}
 		for _, f := range s.Files {
 			a.say("  file      %s  %s  sha256 %s\n", f.Path, octets(f.Size), f.SHA256)
 		}

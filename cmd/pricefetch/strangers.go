@@ -69,10 +69,10 @@ func strangersAmong(records []mail.Record, c *config.Config, rules *match.Rules,
 	return &strangerReport{len(all), len(records) >= attentionDepth, all[:min(len(all), attentionShown)]}
 }
 
-// fileNames are the attachments of a message, as far as they are on record.
+// fileNames are the attachments of a message, as far as they are on record: its own, or those that the server tells of.
 func fileNames(rec mail.Record) []string {
 	var names []string
-	for _, n := range rec.Parts {
+	for _, n := range slices.Concat(rec.Parts, rec.Stated) {
 		if n.Link == "" {
 			names = append(names, n.Name)
 		}
