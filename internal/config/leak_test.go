@@ -21,6 +21,7 @@ var leaky = map[string]string{
 	"twice":                   "{name: a, protocol: imap, host: h, username: u, password: SECRET, password: SECRET}",
 	"two sources":             "{name: a, protocol: imap, host: h, username: u, password: SECRET, password_env: SECRET}",
 	"a tag":                   "{name: a, protocol: imap, host: h, username: u, password: !SECRET x}",
+	"the key a tag":           "\n    name: a\n    !password: SECRET: 1\n    host: h",
 	"an alias":                "{name: a, protocol: imap, host: h, username: u, password: *SECRET}",
 	"an anchor":               "{name: a, protocol: imap, host: h, username: u, password: &SECRET x, port: *SECRET}",
 	"a directive":             "{name: a, protocol: imap, host: h, username: u, password: %SECRET}",

@@ -142,6 +142,9 @@ func (b *builder) mapping(n *node, y *yaml.Node) {
 		case k.ShortTag() == "!!merge":
 			merges = append(merges, v)
 			continue
+		case k.Style&yaml.TaggedStyle != 0 && k.ShortTag() != "!!str":
+			b.fault(k, n.path, "YAML tags are not supported", "a key that begins with ! must be in quotes")
+			continue
 		}
 		path := join(n.path, k.Value)
 		if first, ok := lines[k.Value]; ok {
