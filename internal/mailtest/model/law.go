@@ -130,7 +130,7 @@ func (l *law) firstPollEnded() {
 		return
 	}
 	l.firstDone, l.moved = true, false
-	for _, c := range l.b.copies {
+	for _, c := range slices.Concat(l.b.copies, l.b.removed) { // one may have gone since it was listed
 		if !c.shown.IsZero() {
 			c.old = c.old || l.old(c)
 		}
