@@ -177,8 +177,10 @@ func (w *World) promise(files []mail.File, kept bool) {
 			continue
 		}
 		for _, key := range w.sums[f.SHA256] {
+			if _, out := w.durable(key); !out { // by the rules of then; a copy may be judged later
+				w.judgedAt[key] = w.now
+			}
 			w.promised[key] = kept
-			w.judgedAt[key] = w.now
 		}
 	}
 }
