@@ -171,7 +171,7 @@ func (l *law) accountChanged() {
 // forgive takes back what was concluded from when messages were first seen, of those that are on no record yet.
 func (l *law) forgive(all []*copied) {
 	for _, c := range all {
-		if !l.current[c.id] || c.unseen {
+		if !l.current[c.id] || c.unseen || c.inPlace {
 			c.late = false
 		}
 	}
