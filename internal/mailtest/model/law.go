@@ -37,7 +37,8 @@ type law struct {
 	finished  time.Time // the last finished pass
 	clockOK   time.Time // the last approval of the clock
 	newest    time.Time // the latest clock reading on record
-	suspended bool      // deletion by age
+	suspended bool      // deletion by age, on record
+	doubt     bool      // in this pass: it ought to be
 	hold      bool      // the clock forbids every deletion in this pass
 	counted   int       // deletions that the brake counts, since the policy became new
 	listed    int       // messages shown in this pass
@@ -52,8 +53,9 @@ func (l *law) passBegins() {
 		sure = l.clockOK
 	}
 	gap := now.Sub(sure)
+	l.doubt = false
 	if l.newest.Sub(now) > day || !sure.IsZero() && gap > 14*day && gap > 15*time.Minute {
-		l.suspended = true
+		l.doubt = true
 	}
 	l.intended, l.listed, l.was = nil, 0, map[mail.RecordID]bool{}
 	for _, rec := range l.b.w.records(l.b) {
@@ -100,7 +102,10 @@ func (l *law) started(now time.Time) {
 	}
 }
 
-func (l *law) updated(s mail.MailboxState) { l.newest, l.finished = s.Newest, s.LastFinished }
+func (l *law) updated(s mail.MailboxState) {
+	l.newest, l.finished = s.Newest, s.LastFinished
+	l.suspended = l.suspended || s.AgeSuspended != ""
+}
 
 // sorted notes that a listing is on record; unless the ids were reset, a complete one is the new base.
 func (l *law) sorted(listing mail.Listing) {

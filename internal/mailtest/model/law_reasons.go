@@ -71,7 +71,7 @@ func (l *law) byAge(rec mail.Record, c *copied) (bool, string) {
 	switch {
 	case p.AfterDays == 0:
 		return false, "delete_after_days: off"
-	case l.suspended:
+	case l.suspended || l.doubt:
 		return false, "deletion by age is suspended"
 	case age < time.Duration(p.AfterDays)*day:
 		return false, fmt.Sprintf("it is %v old, delete_after_days: %d", age.Round(time.Hour), p.AfterDays)

@@ -189,7 +189,7 @@ func (w *World) operator(b *box, s *Step) error {
 	case "approve clock":
 		if _, err := j.ApproveClock(ctx, b.name, w.machine()); err == nil {
 			w.cover("state", "the clock was approved")
-			b.law.suspended, b.law.newest, b.law.clockOK = false, w.machine(), w.machine()
+			b.law.suspended, b.law.doubt, b.law.newest, b.law.clockOK = false, false, w.machine(), w.machine()
 			for _, c := range b.copies {
 				if c.shown.After(w.machine()) {
 					c.shown = w.machine() // what a wrong clock put ahead is taken back
