@@ -26,7 +26,7 @@ func (j *Journal) Inspected(ctx context.Context, in []mail.Inspection, now time.
 			switch e := one.Envelope; {
 			case !r.Inspected:
 				fresh = append(fresh, i)
-				r, err = storeHeader(ctx, tx, r, e)
+				r, err = storeHeader(ctx, tx, r, e, now)
 			case r.Fingerprint == e.Fingerprint:
 				r, err = sameMessage(ctx, tx, r, e, now)
 			default:
@@ -52,19 +52,23 @@ func (j *Journal) Inspected(ctx context.Context, in []mail.Inspection, now time.
 }
 
 // storeHeader puts the header on record. A size that neither the header nor a listing stated stays unknown. The message
-// is there: if a listing had lacked it, it is gone no more.
-func storeHeader(ctx context.Context, tx *transaction, r mail.Record, e mail.Envelope) (mail.Record, error) {
+// is there: if a listing had lacked it, it is gone no more. One that was received well after its id was first seen is another
+// message than was seen then.
+func storeHeader(ctx context.Context, tx *transaction, r mail.Record, e mail.Envelope, now time.Time) (mail.Record, error) {
 	e.Ref = r.Ref
 	if e.Size < 0 {
 		e.Size = r.Size
 	}
 	r.Envelope, r.Inspected, r.Deletion = e, true, mail.DeletionNone
+	if e.Received.After(r.FirstSeen.Add(mail.ClockSkew)) && now.After(r.FirstSeen) {
+		r.FirstSeen = now
+	}
 	if r.Outcome == mail.Failed { // only the header could have: nothing is judged yet, it may be older than first_run
 		r.Outcome, r.Reason, r.Failures, r.Losses, r.Next = mail.Pending, "", 0, 0, time.Time{}
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE record SET inspect = 0, inspected = 1, deletion = 'none', size = ?, senders = ?, subject = ?, date = ?,
+	_, err := tx.ExecContext(ctx, `UPDATE record SET inspect = 0, inspected = 1, deletion = 'none', first_seen = ?, size = ?, senders = ?, subject = ?, date = ?,
 		message_id = ?, received = ?, fingerprint = ?, age = ?, outcome = ?, reason = ?, failures = ?, losses = ?, next = ? WHERE id = ?`,
-		e.Size, joinSenders(e.From), e.Subject, millis(e.Date), e.MessageID, millis(e.Received), e.Fingerprint,
+		r.FirstSeen.UnixMilli(), e.Size, joinSenders(e.From), e.Subject, millis(e.Date), e.MessageID, millis(e.Received), e.Fingerprint,
 		r.Age().UnixMilli(), r.Outcome, r.Reason, r.Failures, r.Losses, millis(r.Next), r.ID)
 	return r, err
 }
@@ -147,7 +151,7 @@ func nextGeneration(ctx context.Context, tx *transaction, old mail.Record, e mai
 	if err != nil {
 		return mail.Record{}, err
 	}
-	return storeHeader(ctx, tx, r, e)
+	return storeHeader(ctx, tx, r, e, now)
 }
 
 // EndFirstPoll judges in one transaction what a folder's first poll, or the pass after a reset, found: what is known

@@ -253,3 +253,20 @@ func TestFirstPollAfterTheClockWasSetBack(t *testing.T) {
 		t.Errorf("%d messages are baseline, the new one is %s", n, x.by("1").Outcome)
 	}
 }
+
+// TestIDUsedAgainBeforeItsHeaderWasRead: the message that was listed went, and another got its id, before anybody knew
+// either. What counts is when that one came: by the older time it would be deleted at once.
+func TestIDUsedAgainBeforeItsHeaderWasRead(t *testing.T) {
+	x := polled(t, "1")
+	x.pass(time.Hour)
+	x.sort(listing("1", "2")) // its header is not asked for
+	x.pass(120 * time.Hour)
+	w := x.sort(listing("1", "2"))
+	r := w.Inspect[len(w.Inspect)-1]
+	received := x.time.Add(-time.Minute)
+	_, err := x.Inspected(t.Context(), []mail.Inspection{{Record: r, Envelope: header(r, "another", received)}}, x.time)
+	x.ok(err)
+	if got := x.by("2"); !got.Age().Equal(x.time) || !got.FirstSeen.Equal(x.time) {
+		t.Errorf("first seen %s, as old as %s, received %s", got.FirstSeen, got.Age(), received)
+	}
+}
