@@ -142,18 +142,13 @@ func (b *box) show(s *session, c *copied) {
 // wentFor finds the copy of the same letter that was on show before and is no more: the new one is known again by its
 // header, just as if the server had given the old one another id.
 func (b *box) wentFor(s *session, c *copied) *copied {
-	for _, old := range slices.Concat(b.removed, b.copies) {
-		if old != c && old.l == c.l && !old.shown.IsZero() && !slices.Contains(s.view, old) && old.twin != c {
-			return old
-		}
-	}
-	return nil
+	return c.sameLetter(slices.DeleteFunc(slices.Concat(b.removed, b.copies), func(old *copied) bool { return slices.Contains(s.view, old) }))
 }
 
-// sameLetter finds a copy of the same letter that was on show.
-func (b *box) sameLetter(c *copied) *copied {
-	for _, old := range b.removed {
-		if old.l == c.l && !old.shown.IsZero() {
+// sameLetter finds another copy of the same letter that was on show, and is not known by this one.
+func (c *copied) sameLetter(among []*copied) *copied {
+	for _, old := range among {
+		if old != c && old.l == c.l && !old.shown.IsZero() && old.twin != c {
 			return old
 		}
 	}
@@ -235,8 +230,8 @@ func (b *box) rename() {
 	for _, c := range b.copies {
 		if before := *c; !before.shown.IsZero() {
 			c.twin = &before
-		} else if old := b.sameLetter(c); old != nil && c.twin == nil {
-			c.twin = old
+		} else if c.twin == nil {
+			c.twin = c.sameLetter(b.removed)
 		}
 		c.shown, c.late, c.inPlace, c.replaces, c.commits = time.Time{}, false, false, nil, 0 // the record under it may be another
 	}
