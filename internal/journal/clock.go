@@ -67,7 +67,7 @@ func setRight(ctx context.Context, tx *transaction, mailbox string, now time.Tim
 		}
 	}
 	wrong, err := records(ctx, tx, selectRecords+`WHERE f.mailbox = ? AND (r.first_seen > ?
-		OR (r.received > r.first_seen + ? AND r.received <= ?))`, mailbox, ms, (24 * time.Hour).Milliseconds(), ms)
+		OR (r.received > r.first_seen + ? AND r.received <= ?))`, mailbox, ms, mail.ClockSkew.Milliseconds(), ms)
 	if err != nil {
 		return err
 	}
