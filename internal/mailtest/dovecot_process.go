@@ -94,10 +94,41 @@ func (s *Server) launch(binary string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// kill ends the server and its children at once: it has nothing to save, and an orderly stop takes it a second.
+// kill ends the server and its children at once: it has nothing to save, and an orderly stop takes it a second. It waits
+// for the children too, which on a busy machine outlive the server for a moment and answer on its ports.
 func (s *Server) kill(cmd *exec.Cmd) {
-	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // no such group: it ended by itself
+	group := cmd.Process.Pid
+	_ = syscall.Kill(-group, syscall.SIGKILL) // no such group: it ended by itself
 	<-s.exited
+	deadline := time.After(startLimit)
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	for alive(group) {
+		select {
+		case <-deadline:
+			s.t.Errorf("dovecot's children are still there %s after their end was asked for", startLimit)
+			return
+		case <-again.C:
+		}
+	}
+}
+
+// alive tells whether a process of the group still runs. A zombie has closed its sockets already, and stays for ever
+// where nobody collects it, as in a container without an init: kill(2) with signal 0 would find it.
+func alive(group int) bool {
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is well formed
+	for _, path := range stats {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			continue // it ended in between
+		}
+		// proc_pid_stat(5): pid (name) state ppid pgrp …, where the name may hold anything.
+		fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
+		if len(fields) > 2 && fields[2] == strconv.Itoa(group) && fields[0] != "Z" && fields[0] != "X" {
+			return true
+		}
+	}
+	return false
 }
 
 // awaitGreeting dials until our own greeting comes, the process ends or startLimit has passed.
