@@ -43,8 +43,17 @@ func takeOver(ctx context.Context, tx *transaction, f folder, now time.Time) (ma
 	if err != nil {
 		return nil, err
 	}
+	beside, err := twinsIn(ctx, tx, []folder{f}, found, " AND listed > 0")
+	if err != nil {
+		return nil, err
+	}
+	own := make(map[mail.RecordID]bool, len(found))
+	for _, r := range found {
+		own[r.ID] = true
+	}
+	beside = slices.DeleteFunc(beside, func(r mail.Record) bool { return own[r.ID] })
 	taken := make(map[mail.RecordID]mail.RecordID)
-	for i, o := range mail.SameMessages(found, old) {
+	for i, o := range mail.SameMessages(found, beside, old) {
 		if o < 0 {
 			continue
 		}
@@ -81,7 +90,7 @@ func (j *Journal) reappeared(ctx context.Context, tx *transaction, out []mail.Re
 	for _, i := range fresh {
 		found = append(found, out[i])
 	}
-	for i, o := range mail.SameMessages(found, old) {
+	for i, o := range mail.SameMessages(found, nil, old) {
 		if o < 0 {
 			continue
 		}

@@ -313,3 +313,26 @@ func TestMoveForgives(t *testing.T) {
 		t.Errorf("another account: %+v, mailbox %+v", r, m)
 	}
 }
+
+// TestTakeOverBesideCopy: an incomplete listing showed a message under its new id, and it was judged. What the complete one
+// shows beside it, with the same header, is a copy of it: mail that was put there now, and as old as that.
+func TestTakeOverBesideCopy(t *testing.T) {
+	x := polled(t, "1", "2")
+	x.judge("1", mail.Unmatched)
+	x.judge("2", mail.Unmatched)
+	x.pass(5 * 24 * time.Hour)
+	part := listing("101", "102")
+	part.Complete = false
+	x.identified(x.sort(part), shifted)
+	x.judge("101", mail.Unmatched)
+	x.pass(time.Hour)
+	w := x.sort(listing("101", "102", "103"))
+	if w.Reset == "" {
+		t.Fatal("no reset")
+	}
+	x.identified(w, func(id string) string { return strings.Replace(shifted(id), "m-3", "m-1", 1) })
+	n, err := x.EndFirstPoll(t.Context(), box, "INBOX", mail.FirstRun{All: true}, x.time)
+	x.ok(err)
+	equal(t, "first poll", n, mail.FirstPoll{})
+	equal(t, "outcome of the copy", x.by("103").Outcome, mail.Pending)
+}

@@ -1,5 +1,7 @@
 package mail
 
+import "slices"
+
 // Identity says that two records stand for the same message where their ids cannot.
 type Identity struct {
 	Fingerprint string
@@ -13,10 +15,11 @@ func (r Record) Identity() (id Identity, ok bool) {
 
 // SameMessages tells, for each message found under a new id, which record of an old id stands for it: the position in
 // old, or -1. After a reset of the ids that is the record with the same fingerprint and the same size, where either
-// side has only one (semantics 3, Identity); a size that is not known matches nothing. Records of the message's own
-// folder come before those of other folders, and judged ones before those that were never judged: such a one is left
-// of an earlier reset.
-func SameMessages(found, old []Record) []int {
+// side has only one (semantics 3, Identity); a size that is not known matches nothing. beside are the messages that are
+// listed together with found and have a record already: of two copies nobody can tell which one the old record is of.
+// Records of the message's own folder come before those of other folders, and judged ones before those that were never
+// judged: such a one is left of an earlier reset.
+func SameMessages(found, beside, old []Record) []int {
 	twins := make(map[Identity][]int, len(found))
 	for i, r := range old {
 		if id, ok := r.Identity(); ok {
@@ -24,7 +27,7 @@ func SameMessages(found, old []Record) []int {
 		}
 	}
 	count := make(map[Identity]int, len(found))
-	for _, r := range found {
+	for _, r := range slices.Concat(found, beside) {
 		if id, ok := r.Identity(); ok {
 			count[id]++
 		}

@@ -28,6 +28,7 @@ func TestSameMessages(t *testing.T) {
 		"two copies on record":       {[]Record{here("a", 1)}, []Record{rec("INBOX", "a", 1, Saved), rec("INBOX", "a", 1, Dismissed)}, []int{-1}},
 		"three copies on record":     {[]Record{here("a", 1)}, []Record{rec("INBOX", "a", 1, Saved), rec("INBOX", "a", 1, Saved), rec("INBOX", "a", 1, Saved)}, []int{-1}},
 		"two copies listed":          {[]Record{here("a", 1), here("a", 1)}, []Record{rec("INBOX", "a", 1, Saved)}, []int{-1, -1}},
+		"a copy is known already":    {[]Record{here("beside", 9), here("a", 1)}, []Record{rec("INBOX", "beside", 9, Saved), rec("INBOX", "a", 1, Saved)}, []int{-1, 1}},
 		"never judged":               {[]Record{here("a", 1)}, []Record{rec("INBOX", "a", 1, Pending)}, []int{0}},
 		"judged before never judged": {[]Record{here("a", 1)}, []Record{rec("INBOX", "a", 1, Pending), rec("INBOX", "a", 1, Pending), rec("INBOX", "a", 1, Held)}, []int{2}},
 		"own folder first":           {[]Record{here("a", 1)}, []Record{rec("", "a", 1, Saved), rec("INBOX", "a", 1, Saved), rec("", "a", 1, Saved)}, []int{1}},
@@ -36,7 +37,7 @@ func TestSameMessages(t *testing.T) {
 		"two other folders":          {[]Record{here("a", 1)}, []Record{rec("A", "a", 1, Saved), rec("B", "a", 1, Saved)}, []int{-1}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := SameMessages(tt.found, tt.old); !slices.Equal(got, tt.want) {
+			if got := SameMessages(tt.found, []Record{here("beside", 9), unread}, tt.old); !slices.Equal(got, tt.want) {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})

@@ -21,14 +21,15 @@ func (g *guess) takeOver(ctx context.Context) error {
 	for i := range g.records {
 		own[placeOf(g.records[i].Ref)] = i
 	}
-	g.adopt(slices.DeleteFunc(old, func(rec mail.Record) bool {
+	left := slices.DeleteFunc(old, func(rec mail.Record) bool {
 		i, kept := own[placeOf(rec.Ref)]
 		judged := rec.Outcome != mail.Pending || !rec.JudgedAt.IsZero()
 		if kept = kept && judged && g.records[i].ID == 0 && g.records[i].Fingerprint == rec.Fingerprint; kept {
 			g.put(i, rec)
 		}
 		return kept
-	}))
+	})
+	g.adopt(left, slices.DeleteFunc(slices.Clone(g.records), func(rec mail.Record) bool { return rec.ID == 0 }))
 	return nil
 }
 
@@ -44,11 +45,12 @@ func (g *guess) reappeared(left map[place]mail.Record) {
 			old = append(old, rec)
 		}
 	}
-	g.adopt(old)
+	g.adopt(old, nil)
 }
 
-// adopt puts old records in the place of those that were made for new ids of the same messages.
-func (g *guess) adopt(old []mail.Record) {
+// adopt puts old records in the place of those that were made for new ids of the same messages, unless a copy of them is
+// among those known already.
+func (g *guess) adopt(old, known []mail.Record) {
 	var found []mail.Record
 	var at []int
 	for i, rec := range g.records {
@@ -56,7 +58,7 @@ func (g *guess) adopt(old []mail.Record) {
 			found, at = append(found, rec), append(at, i)
 		}
 	}
-	for i, o := range mail.SameMessages(found, old) {
+	for i, o := range mail.SameMessages(found, known, old) {
 		if o >= 0 {
 			g.put(at[i], old[o])
 		}
