@@ -195,7 +195,7 @@ func (b *box) remove(c *copied) {
 // restore puts a removed message back, under its old id or a new one.
 func (b *box) restore(c *copied, fresh bool) {
 	b.removed = slices.DeleteFunc(b.removed, func(o *copied) bool { return o == c })
-	back := &copied{id: c.id, l: c.l, arrived: c.arrived, shown: c.shown, late: c.late, old: c.old}
+	back := &copied{id: c.id, l: c.l, arrived: c.arrived, shown: c.shown, late: c.late, old: c.old, inPlace: c.inPlace, replaces: c.replaces}
 	taken := slices.ContainsFunc(b.copies, func(o *copied) bool { return o.id == c.id })
 	if fresh || taken || b.protocol == "imap" {
 		b.ids++
@@ -203,6 +203,7 @@ func (b *box) restore(c *copied, fresh bool) {
 	}
 	if back.id != c.id && !b.noUIDL { // without UIDL the header is the identity
 		back.shown, back.late, back.old, back.arrived = time.Time{}, false, false, b.w.now
+		back.inPlace, back.replaces = false, nil
 		b.removed = append(b.removed, c) // under its old id it is gone
 	}
 	at := 0
