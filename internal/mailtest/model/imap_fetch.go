@@ -17,7 +17,9 @@ func (p *imap) fetch(chosen []*copied, items string, byUID bool) (answer string,
 	for i, c := range chosen {
 		switch {
 		case i == 0 && len(chosen) > 1 && (listing && p.s.lies["lists less than EXISTS"] || !listing && p.s.lies["items missing"]):
-			whole = p.s.lies["unsolicited FETCH"] && c == p.s.view[0] // which names it all the same
+			if whole = p.s.lies["unsolicited FETCH"] && c == p.s.view[0]; whole && listing { // which names it all the same
+				p.b.show(p.s, c)
+			}
 			continue
 		case header && p.s.lies["header withheld"] && c == p.s.view[0]:
 			continue
