@@ -33,6 +33,9 @@ const (
 
 	ConflictRename  = "rename"  // "name (2).xls"
 	ConflictReplace = "replace" // over the existing file
+
+	TakeAll    = "all"    // every letter
+	TakeNewest = "newest" // of those that wait the most recent one
 )
 
 // Config is the whole configuration with every default filled in. It is not changed after Load.
@@ -96,10 +99,11 @@ func (m Mailbox) Equal(o Mailbox) bool { return len(mailboxChanges(&m, &o)) == 0
 
 // FirstRun says how far back the first poll of a folder imports.
 type FirstRun struct {
-	All   bool
-	None  bool
-	Age   time.Duration // neither All nor None and Since zero: this far back
-	Since time.Time
+	All    bool
+	None   bool
+	Newest bool          // for each rule the most recent message
+	Age    time.Duration // none of them and Since zero: this far back
+	Since  time.Time
 }
 
 // Retention says when messages are deleted from the server.
@@ -128,6 +132,7 @@ type Rule struct {
 	Passwords  Passwords
 	SaveTo     string // below import_dir, slash-separated, clean; "" is import_dir itself
 	OnConflict string // ConflictRename or ConflictReplace
+	Take       string // TakeAll or TakeNewest
 	Enabled    bool
 
 	File string // where it stands
@@ -186,5 +191,5 @@ func newRetention() Retention {
 }
 
 func newRule() Rule {
-	return Rule{Files: []string{"*"}, OnConflict: ConflictRename, Enabled: true}
+	return Rule{Files: []string{"*"}, OnConflict: ConflictRename, Take: TakeAll, Enabled: true}
 }

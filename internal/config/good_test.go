@@ -81,7 +81,7 @@ func TestMinimalHasTheDocumentedDefaults(t *testing.T) {
 	}
 	rule := Rule{
 		Name: "autoparts", From: []string{"price@autoparts.ru", "*.autoparts.ru"}, Files: []string{"*.{xls,xlsx,csv,zip}"},
-		SaveTo: "autoparts", OnConflict: ConflictRename, Enabled: true, File: "../../configs/minimal.yaml", Line: 7,
+		SaveTo: "autoparts", OnConflict: ConflictRename, Take: TakeAll, Enabled: true, File: "../../configs/minimal.yaml", Line: 7,
 	}
 	if diff := cmp.Diff([]Rule{rule}, c.Rules); diff != "" {
 		t.Errorf("rule (-want +got):\n%s", diff)

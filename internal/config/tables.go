@@ -151,7 +151,7 @@ func mailboxKeys() table[Mailbox] {
 		one("folders", "The folders to poll, in UTF-8.", list(checkFolder),
 			func(m *Mailbox) *[]string { return &m.Folders }).onlyFor(IMAP),
 		one("poll", "The time between two passes.", duration(time.Second, false), func(m *Mailbox) *time.Duration { return &m.Poll }),
-		one("first_run", "How far back the first poll of a folder imports: a duration, all, none, or a date.", firstRun(),
+		one("first_run", "How far back the first poll of a folder imports: a duration, all, none, a date, or newest: for each rule its most recent letter.", firstRun(),
 			func(m *Mailbox) *FirstRun { return &m.FirstRun }),
 		one("rescan", "How far back changed rules look again.", duration(time.Second, true),
 			func(m *Mailbox) *time.Duration { return &m.Rescan }),
@@ -213,6 +213,8 @@ func ruleKeys() table[Rule] {
 			}, func(r *Rule, v string) { r.SaveTo = v }).orOff(),
 		one("on_conflict", `What happens when the name exists: rename makes it "name (2).xls", replace puts the new file over it.`,
 			choice(ConflictRename, ConflictReplace), func(r *Rule) *string { return &r.OnConflict }),
+		one("take", "newest: of the letters that wait for the rule only the most recent one is saved, and never one older than what it saved last.",
+			choice(TakeAll, TakeNewest), func(r *Rule) *string { return &r.Take }),
 		one("enabled", "false: its mail is left alone, neither imported nor deleted.", boolean(),
 			func(r *Rule) *bool { return &r.Enabled }),
 	}

@@ -147,15 +147,17 @@ func location() kind[*time.Location] {
 // dates are the forms of first_run's date; without an offset they are read in timezone.
 var dates = []string{time.DateOnly, "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02T15:04:05", time.DateTime, time.RFC3339}
 
-// firstRun is 7d, all, none or a date.
+// firstRun is 7d, all, none, newest or a date.
 func firstRun() kind[FirstRun] {
-	s := object{"type": "string", "pattern": `^(all|none|[0-9]{1,9}[smhd]|[0-9]{4}-[0-9]{2}-[0-9]{2}.*)$`}
+	s := object{"type": "string", "pattern": `^(all|none|newest|[0-9]{1,9}[smhd]|[0-9]{4}-[0-9]{2}-[0-9]{2}.*)$`}
 	return scalar(s, func(r *reader, n *node) (FirstRun, error) {
 		switch n.text {
 		case "all":
 			return FirstRun{All: true}, nil
 		case "none":
 			return FirstRun{None: true}, nil
+		case "newest":
+			return FirstRun{Newest: true}, nil
 		}
 		for _, layout := range dates {
 			if t, err := time.ParseInLocation(layout, n.text, r.loc); err == nil {
@@ -165,7 +167,7 @@ func firstRun() kind[FirstRun] {
 		if d, err := parseDuration(n.text); err == nil {
 			return FirstRun{Age: d}, nil
 		}
-		return FirstRun{}, expected(`all, none, a duration such as 7d, or a date such as "2026-11-20T18:00"`, n.text)
+		return FirstRun{}, expected(`all, none, newest, a duration such as 7d, or a date such as "2026-11-20T18:00"`, n.text)
 	}, showFirstRun)
 }
 
@@ -175,6 +177,8 @@ func showFirstRun(f FirstRun) *yaml.Node {
 		return plainNode("all")
 	case f.None:
 		return plainNode("none")
+	case f.Newest:
+		return plainNode("newest")
 	case !f.Since.IsZero():
 		return textNode(f.Since.Format(time.RFC3339))
 	}

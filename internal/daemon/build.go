@@ -74,7 +74,7 @@ func Planner(c *config.Config, rules *match.Rules, m config.Mailbox, o Options) 
 func newPass(c *config.Config, rules *match.Rules, m config.Mailbox, o Options) *poll.Pass {
 	return &poll.Pass{
 		Mailbox: m.Name, Account: Account(m), Rules: rules.For(m.Name), Rescan: m.Rescan,
-		FirstRun:    mail.FirstRun{All: m.FirstRun.All, None: m.FirstRun.None, Age: m.FirstRun.Age, Since: m.FirstRun.Since},
+		FirstRun:    mail.FirstRun{All: m.FirstRun.All, None: m.FirstRun.None, Newest: m.FirstRun.Newest, Age: m.FirstRun.Age, Since: m.FirstRun.Since},
 		MessageSize: c.Limits.MessageSize, Retention: Retention(m), Interval: m.Poll, Insecure: m.Insecure, Built: o.Built,
 		Archives: newArchives(c.Rules), Scratch: newScratch, Destination: destinations(c.Rules), Now: o.Now, Log: o.Log.With("mailbox", m.Name),
 	}
@@ -84,7 +84,7 @@ func newPass(c *config.Config, rules *match.Rules, m config.Mailbox, o Options) 
 func destinations(rules []config.Rule) func(string) poll.Destination {
 	to := make(map[string]poll.Destination, len(rules))
 	for _, r := range rules {
-		to[r.Name] = poll.Destination{Dir: r.SaveTo, Replace: r.OnConflict == config.ConflictReplace}
+		to[r.Name] = poll.Destination{Dir: r.SaveTo, Replace: r.OnConflict == config.ConflictReplace, Newest: r.Take == config.TakeNewest}
 	}
 	return func(rule string) poll.Destination { return to[rule] }
 }

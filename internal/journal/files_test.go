@@ -306,3 +306,36 @@ func TestUniqueIndexes(t *testing.T) {
 		}
 	}
 }
+
+// TestIntendNewest: what something newer of its rule is out of, or bound to come out, is superseded, whatever its name.
+func TestIntendNewest(t *testing.T) {
+	x := polled(t, numbered(1, 4)...)
+	newest := func(part, name string, received time.Time) mail.File {
+		f := file(part, name, "sum-"+name)
+		f.Newest, f.Received = true, received
+		return f
+	}
+	intended, err := x.Intend(t.Context(), 1, []mail.File{newest("1", "a.xls", x.time), newest("2", "b.xls", x.time)}, savedJudgement, x.time)
+	x.ok(err)
+	equal(t, "of one message", intended[0].State+" "+intended[1].State, mail.FileIntended+" "+mail.FileIntended)
+	latest, err := x.Latest(t.Context(), intended[0].Rule)
+	x.ok(err)
+	equal(t, "latest while it is intended", latest, x.time)
+	older := x.publish(2, newest("1", "c.xls", x.time.Add(-time.Second)))
+	equal(t, "older than what is intended", older[0].State, mail.FileSuperseded)
+	for i := range intended {
+		intended[i].State = mail.FilePublished
+	}
+	x.ok(x.Saved(t.Context(), 1, intended, savedJudgement, x.time))
+	stored, err := x.Receipts(t.Context(), 1)
+	x.ok(err)
+	equal(t, "newest is stored", stored[0].Newest, true)
+	other := newest("1", "d.xls", x.time.Add(-time.Hour))
+	other.Rule = "tools"
+	same := newest("2", "e.xls", x.time)
+	out := x.publish(3, other, same)
+	equal(t, "of another rule, and of the same time", out[0].State+" "+out[1].State, mail.FilePublished+" "+mail.FilePublished)
+	plain := newest("1", "f.xls", x.time.Add(-time.Hour))
+	plain.Newest = false
+	equal(t, "where all count", x.publish(4, plain)[0].State, mail.FilePublished)
+}

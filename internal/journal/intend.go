@@ -11,8 +11,8 @@ import (
 )
 
 // Intend names in one transaction what will be published of one message, and keeps the judgement that Saved will
-// give, so that recovery needs no mail. It decides each file's State: duplicate (import once), superseded (replace,
-// and a newer one is out or about to be) or intended. A name that another intent has reserved is
+// give, so that recovery needs no mail. It decides each file's State: duplicate (import once), superseded (replace or
+// newest, and a newer one is out or about to be) or intended. A name that another intent has reserved is
 // mail.ErrNameTaken; a (record, part, member) that has a receipt is an error. In both cases nothing is stored.
 func (j *Journal) Intend(ctx context.Context, id mail.RecordID, files []mail.File, g mail.Judgement, now time.Time) ([]mail.File, error) {
 	out := make([]mail.File, len(files))
@@ -72,9 +72,9 @@ func intendFile(ctx context.Context, tx *transaction, r mail.Record, f mail.File
 	if err := decide(ctx, tx, r, &f, ordinal, now); err != nil {
 		return f, err
 	}
-	res, err := tx.ExecContext(ctx, `INSERT INTO file (record, part, member, rule, fingerprint, original, raw_name, dir, name, replace, staged, size, sha256,
-		ordinal, state, unfinished, duplicate_of, received, published) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)`,
-		r.ID, f.Part, f.Member, f.Rule, r.Fingerprint, f.Original, f.RawName, f.Dir, f.Name, f.Replace, f.Staged.Name, f.Size, f.SHA256,
+	res, err := tx.ExecContext(ctx, `INSERT INTO file (record, part, member, rule, fingerprint, original, raw_name, dir, name, replace, newest, staged, size, sha256,
+		ordinal, state, unfinished, duplicate_of, received, published) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)`,
+		r.ID, f.Part, f.Member, f.Rule, r.Fingerprint, f.Original, f.RawName, f.Dir, f.Name, f.Replace, f.Newest, f.Staged.Name, f.Size, f.SHA256,
 		ordinal, f.State, sql.NullInt64{Int64: f.DuplicateOf, Valid: f.DuplicateOf != 0}, millis(f.Received), millis(f.Published))
 	if err != nil {
 		return f, err
@@ -97,6 +97,13 @@ func decide(ctx context.Context, tx *transaction, r mail.Record, f *mail.File, o
 	}
 	if !f.Found.IsZero() {
 		return find(ctx, tx, f, now)
+	}
+	if f.Newest {
+		out, err := latest(ctx, tx, f.Rule)
+		if err != nil || f.Received.Before(out) {
+			f.State = mail.FileSuperseded
+			return err
+		}
 	}
 	reserved, rival, err := reservedBy(ctx, tx, f.Dir, f.Name, 0)
 	if err != nil {
@@ -168,6 +175,23 @@ func (j *Journal) Newest(ctx context.Context, dir, name string) (time.Time, erro
 func newest(ctx context.Context, q querier, dir, name string) (t time.Time, err error) {
 	err = q.QueryRowContext(ctx, "SELECT max(received) FROM file INDEXED BY file_newest WHERE dir = ? AND name = ? AND state = 'published'", dir, name).Scan(at{&t})
 	return t, err
+}
+
+// Latest returns when the newest message was received of which a file of the rule is published or about to be; zero if
+// there is none.
+func (j *Journal) Latest(ctx context.Context, rule string) (time.Time, error) {
+	t, err := latest(ctx, j.r, rule)
+	return t, j.classed("read latest of rule "+rule, err)
+}
+
+func latest(ctx context.Context, q querier, rule string) (out time.Time, err error) {
+	var about time.Time
+	err = q.QueryRowContext(ctx, `SELECT (SELECT max(received) FROM file INDEXED BY file_latest WHERE rule = ?1 AND state = 'published'),
+		(SELECT max(received) FROM file INDEXED BY file_reserved WHERE rule = ?1 AND state = 'intended')`, rule).Scan(at{&out}, at{&about})
+	if about.After(out) {
+		out = about
+	}
+	return out, err
 }
 
 // display is a file's place below the import directory.

@@ -127,6 +127,13 @@ func (j *Journal) Dismiss(ctx context.Context, id mail.RecordID, now time.Time) 
 				return errors.New("it is saved and nothing of it is left over")
 			}
 			g.Outcome, g.Reason = mail.Saved, "the attachment left over is not wanted"
+			var superseded bool
+			if err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM file WHERE record = ? AND state = 'superseded')", id).Scan(&superseded); err != nil {
+				return err
+			}
+			if superseded { // then not all that is wanted of it is saved: nothing but its age may delete it
+				g.Outcome = mail.Superseded
+			}
 		default:
 			return fmt.Errorf("it is %s: there is nothing to dismiss", r.Outcome)
 		}

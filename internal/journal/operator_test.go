@@ -217,3 +217,19 @@ func TestPendingAgainIsNotDeleted(t *testing.T) {
 		t.Errorf("record %+v", r)
 	}
 }
+
+// A leftover of which a file was superseded is not saved whole once the mark is gone: leave_copy: false must not take it.
+func TestDismissLeftoverOfSuperseded(t *testing.T) {
+	x := polled(t, "1", "2")
+	x.publish(1, file("1", "p.csv", "aa"))
+	older := file("1", "q.csv", "bb")
+	older.Newest, older.Received = true, x.time.AddDate(-1, 0, 0)
+	leftover := mail.Judgement{Outcome: mail.Saved, Leftover: true}
+	out, err := x.Intend(t.Context(), 2, []mail.File{older}, leftover, x.time)
+	x.ok(err)
+	equal(t, "state", out[0].State, mail.FileSuperseded)
+	x.ok(x.Saved(t.Context(), 2, out, leftover, x.time))
+	r, err := x.Dismiss(t.Context(), 2, x.time)
+	x.ok(err)
+	equal(t, "outcome", r.Outcome, mail.Superseded)
+}

@@ -85,7 +85,7 @@ func listening(t *testing.T) (*fixture, *listener) {
 
 // small are the tables, and the indices of what is in question only, that do not grow with the records.
 var small = []string{"SCAN mailbox USING INDEX sqlite_autoindex_mailbox_1", "SCAN mailbox", "SCAN intent", "SCAN batch", "SCAN CONSTANT ROW", "SCAN record USING INDEX record_kept", "SCAN file USING INDEX file_staged",
-	"SCAN file USING COVERING INDEX file_staged"}
+	"SCAN file USING COVERING INDEX file_staged", "SCAN file USING INDEX file_reserved"}
 
 // rare begins statements that only the end of a reset of the ids needs: it reads each folder once, see twinsIn.
 const rare = "SELECT id, fingerprint, size FROM record WHERE folder = ?"
@@ -178,7 +178,7 @@ func passCalls(x *fixture) []call {
 		}
 	}
 	replacing := file("3", "остатки.xls", "cc")
-	replacing.Replace = true
+	replacing.Replace, replacing.Newest = true, true
 	found := file("4", "нашлось.xls", "dd")
 	found.Found = x.time
 	unchanged := mail.Listing{Folder: "INBOX", Scope: "1", Complete: true, Unchanged: true, Next: mail.Cursor{UIDNext: 6, Count: 5}}
@@ -226,6 +226,7 @@ func passCalls(x *fixture) []call {
 		{"Intents", func(ctx context.Context) error { _, err := x.Intents(ctx, box); return err }},
 		{"Saved", saved},
 		{"Intend", intend(2, replacing)},
+		{"Latest", func(ctx context.Context) error { _, err := x.Latest(ctx, "autoparts"); return err }},
 		{"Newest", func(ctx context.Context) error {
 			_, err := x.Newest(ctx, "autoparts", "остатки.xls")
 			return err

@@ -100,13 +100,13 @@ func saveFile(ctx context.Context, tx *transaction, r mail.Record, f mail.File, 
 	return addStep(ctx, tx, r.ID, now, "%s", step)
 }
 
-const fileColumns = `f.id, f.record, f.part, f.member, f.rule, f.original, f.raw_name, f.dir, f.name, f.replace, f.staged, f.size, f.sha256,
+const fileColumns = `f.id, f.record, f.part, f.member, f.rule, f.original, f.raw_name, f.dir, f.name, f.replace, f.newest, f.staged, f.size, f.sha256,
 	f.state, f.duplicate_of, f.received, f.published`
 
 func scanFile(s scanner, more ...any) (mail.File, error) {
 	var f mail.File
 	var duplicateOf sql.NullInt64
-	dest := []any{&f.ID, &f.Record, &f.Part, &f.Member, &f.Rule, &f.Original, &f.RawName, &f.Dir, &f.Name, &f.Replace, &f.Staged.Name, &f.Size, &f.SHA256,
+	dest := []any{&f.ID, &f.Record, &f.Part, &f.Member, &f.Rule, &f.Original, &f.RawName, &f.Dir, &f.Name, &f.Replace, &f.Newest, &f.Staged.Name, &f.Size, &f.SHA256,
 		&f.State, &duplicateOf, at{&f.Received}, at{&f.Published}}
 	err := s.Scan(append(dest, more...)...)
 	f.DuplicateOf = duplicateOf.Int64

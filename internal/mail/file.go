@@ -9,7 +9,7 @@ const (
 	FileIntended   FileState = "intended"   // staged and named in an intent; to be published
 	FilePublished  FileState = "published"  // in the import directory, or already taken from it
 	FileDuplicate  FileState = "duplicate"  // import once: the same file went out before, see DuplicateOf
-	FileSuperseded FileState = "superseded" // on_conflict replace: a newer one is out under that name
+	FileSuperseded FileState = "superseded" // a newer one is out, under that name (on_conflict: replace) or of its rule (take: newest)
 )
 
 // Staged is a file on the import filesystem that nobody but us can see yet. It is complete and synced.
@@ -31,6 +31,7 @@ type File struct {
 	Dir      string // below import_dir, slash-separated; "" is import_dir itself
 	Name     string // final name: safe, within Dir
 	Replace  bool   // on_conflict: replace
+	Newest   bool   // not to be published once something newer of its rule is out
 	Staged
 	State       FileState
 	DuplicateOf int64     // file id

@@ -138,17 +138,18 @@ type Judgement struct {
 
 // FirstRun says how far back the first poll imports.
 type FirstRun struct {
-	All   bool
-	None  bool
-	Age   time.Duration // neither All nor None and Since zero: this far back
-	Since time.Time
+	All    bool
+	None   bool
+	Newest bool          // for each rule the most recent message: no date decides, but what else there is
+	Age    time.Duration // none of them and Since zero: this far back
+	Since  time.Time
 }
 
 // Cutoff returns the time before which mail is baseline, reckoned from the first contact with the folder. The zero
-// time means that nothing is.
+// time means that nothing is because of its date.
 func (f FirstRun) Cutoff(contact time.Time) time.Time {
 	switch {
-	case f.All:
+	case f.All, f.Newest:
 		return time.Time{}
 	case f.None:
 		return contact

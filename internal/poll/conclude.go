@@ -17,6 +17,9 @@ func (r *run) conclude(ctx context.Context, it *item, d *delivery) error {
 	}
 	j := it.judgement(r.Rules.Hash())
 	faults := it.faults()
+	if len(it.putOff) > 0 {
+		return r.postpone(ctx, it, j, d)
+	}
 	if len(it.staged) == 0 && len(it.receipts) == 0 && faults == "" {
 		return r.unwanted(ctx, it, j)
 	}
@@ -41,6 +44,17 @@ func (r *run) conclude(ctx context.Context, it *item, d *delivery) error {
 		r.saved[it.rec.ID] = true
 		r.settled(it.rec.ID)
 	}
+	return nil
+}
+
+// postpone publishes what other rules take of a message, and leaves the rest of it to the contest.
+func (r *run) postpone(ctx context.Context, it *item, j mail.Judgement, d *delivery) error {
+	if j.Outcome = mail.Pending; len(it.staged) > 0 {
+		if _, err := r.publish(ctx, it, j); err != nil {
+			return r.unpublished(ctx, it, err, d)
+		}
+	}
+	r.contest.postponed(it)
 	return nil
 }
 

@@ -13,7 +13,8 @@
 //	           poll has them all, what is older than first_run becomes baseline: on record, never imported. After a
 //	           reset of the ids the records of old ones are taken over first, by fingerprint and size
 //	match      a sender that no rule wants makes the message unmatched: nothing of it is downloaded
-//	fetch      wanted messages are streamed. Before a part's bytes move, the rules are asked about its name
+//	fetch      wanted messages are streamed. Before a part's bytes move, the rules are asked about its name. Where only the
+//	           newest counts (take, first_run) the newest are read first, and what is older than what they brought not at all
 //	stage      each wanted part flows into a hidden, synced file beside the import directory
 //	unpack     where a rule says so, what came whole and is an archive is opened: its members are staged in its place
 //	intend     one journal transaction names what will be published and under which names; what went out before is

@@ -19,6 +19,8 @@ type Past interface {
 	Receipts(ctx context.Context, id mail.RecordID) ([]mail.File, error)
 	// Imported reports whether a file of that rule, message, name and content went out before.
 	Imported(ctx context.Context, rule, fingerprint, original, sha256 string) (bool, error)
+	// Latest returns when the newest message was received of which a file of the rule is published; zero if there is none.
+	Latest(ctx context.Context, rule string) (time.Time, error)
 	// Reset tells why SortOut would find the ids of a listing reset; "" if it would not.
 	Reset(ctx context.Context, mailbox string, l mail.Listing, account mail.Account) (string, error)
 	// Twins returns the records that messages found after a reset may be known by.
@@ -87,17 +89,31 @@ func (p *Pass) Plan(ctx context.Context, known Known) (Plan, error) {
 	if err != nil {
 		return out, err
 	}
-	for _, l := range listings {
-		f := FolderPlan{Folder: l.Folder, Listed: len(l.Refs)}
+	r.contest = newContest()
+	plans := make([]FolderPlan, len(listings))
+	var all []*guess
+	for i := range listings {
+		l, f := &listings[i], &plans[i]
+		f.Folder, f.Listed = l.Folder, len(l.Refs)
 		if l.Err != nil {
 			f.Error = l.Err.Error()
-		} else if err := r.planFolder(ctx, known, &l, &f); mail.ClassOf(err) == mail.Message {
-			f.Error = err.Error() // no TOP: attachments unknown
-		} else if err != nil {
+			continue
+		}
+		g := &guess{run: r, known: known, plan: f, listing: l}
+		all = append(all, g)
+		if err := g.try(g.prepare(ctx)); err != nil {
 			return out, err
 		}
-		out.Folders = append(out.Folders, f)
 	}
+	if err := r.guessContents(ctx, all); err != nil {
+		return out, err
+	}
+	for _, g := range all {
+		if g.plan.Error == "" {
+			g.retain()
+		}
+	}
+	out.Folders = plans
 	return out, nil
 }
 
@@ -116,28 +132,33 @@ func (p *Pass) Look(ctx context.Context) (Report, error) {
 	return report, err
 }
 
-// planFolder does for one folder what a pass would, on copies of the records.
-func (r *run) planFolder(ctx context.Context, known Known, l *mail.Listing, f *FolderPlan) error {
-	if err := r.identify(ctx, l); err != nil {
+// prepare does for one folder what a pass would before it reads messages, on copies of the records.
+func (g *guess) prepare(ctx context.Context) (err error) {
+	if err := g.identify(ctx, g.listing); err != nil {
 		return err
 	}
-	state, err := known.Folder(ctx, r.Mailbox, l.Folder)
-	if err != nil {
+	if g.state, err = g.known.Folder(ctx, g.Mailbox, g.listing.Folder); err != nil {
 		return err
 	}
-	g := &guess{run: r, known: known, plan: f, listing: l, state: state}
 	if err := g.begin(ctx); err != nil {
 		return err
 	}
-	f.FirstPoll = !g.state.FirstPollDone
+	g.plan.FirstPoll = !g.state.FirstPollDone
 	if err := g.inspect(ctx); err != nil {
 		return err
 	}
 	if g.state.FirstPollDone {
-		if err := g.fetch(ctx); err != nil {
-			return err
-		}
+		g.match()
 	}
-	g.retain()
+	return nil
+}
+
+// try puts an error that concerns one folder alone into its plan, and returns any other. Without TOP the attachments of
+// POP3 are unknown.
+func (g *guess) try(err error) error {
+	if err == nil || mail.ClassOf(err) != mail.Message {
+		return err
+	}
+	g.plan.Error = err.Error()
 	return nil
 }

@@ -3,9 +3,7 @@ package poll
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"maps"
 	"slices"
 
 	"pricefetch/internal/mail"
@@ -32,6 +30,27 @@ func (r *run) fetch(ctx context.Context) error {
 	if wanted, err = r.match(ctx, wanted); err != nil {
 		return err
 	}
+	for {
+		newest, err := r.newest(ctx)
+		if err != nil {
+			return err
+		}
+		if wanted = append(wanted, newest...); len(wanted) == 0 {
+			return nil
+		}
+		if err := r.read(ctx, wanted); err != nil {
+			return err
+		}
+		wanted = nil
+	}
+}
+
+// read reads messages, batch by batch, and holds those that are too large.
+func (r *run) read(ctx context.Context, wanted []mail.Record) error {
+	wanted, err := r.notOversize(ctx, wanted)
+	if err != nil {
+		return err
+	}
 	r.report.Wanted += len(wanted)
 	for _, batch := range batches(wanted) {
 		if r.stopping() {
@@ -42,50 +61,6 @@ func (r *run) fetch(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// match drops the messages whose sender no rule wants, and holds those that are too large.
-func (r *run) match(ctx context.Context, work []mail.Record) ([]mail.Record, error) {
-	var wanted []mail.Record
-	outcomes := map[mail.Outcome][]mail.RecordID{}
-	for _, rec := range work {
-		interest := r.Rules.Sender(rec.Envelope)
-		switch {
-		case len(interest.Rules) > 0 && r.oversize(rec):
-			why := fmt.Sprintf("%d bytes, limits.message_size is %d; pricefetch retry %d takes it all the same",
-				rec.Size, r.MessageSize, rec.ID)
-			if err := r.Journal.Hold(ctx, rec.ID, why, "", r.Now()); err != nil {
-				return nil, err
-			}
-			r.logHeld(rec.ID, why)
-		case len(interest.Rules) > 0:
-			wanted = append(wanted, rec)
-		case len(interest.Disabled) > 0:
-			outcomes[mail.Paused] = append(outcomes[mail.Paused], rec.ID)
-		default:
-			outcomes[mail.Unmatched] = append(outcomes[mail.Unmatched], rec.ID)
-		}
-	}
-	r.report.Unmatched += len(outcomes[mail.Unmatched])
-	return wanted, r.judgeAll(ctx, outcomes, map[mail.Outcome]string{
-		mail.Paused:    "only disabled rules want its sender",
-		mail.Unmatched: "no rule wants its sender",
-	})
-}
-
-// judgeAll stores one outcome after the other, each in one transaction, in a fixed order.
-func (r *run) judgeAll(ctx context.Context, ids map[mail.Outcome][]mail.RecordID, why map[mail.Outcome]string) error {
-	for _, outcome := range slices.Sorted(maps.Keys(ids)) {
-		j := mail.Judgement{Outcome: outcome, Reason: why[outcome], RulesHash: r.Rules.Hash()}
-		if err := r.Journal.Judge(ctx, ids[outcome], j, r.Now()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *run) oversize(rec mail.Record) bool {
-	return r.MessageSize > 0 && rec.Size > r.MessageSize && !rec.Forced
 }
 
 // batches cuts the work into what is asked for at once: first whole batches, then one by one what was in a batch that
@@ -204,6 +179,7 @@ type item struct {
 	missed   []string // refused by a mask although the sender is wanted
 	begun    bool     // it has begun to arrive
 	paused   string   // a disabled rule that wants something of it
+	putOff   []string // rules with take: newest that want something of it, which waits for the contest
 	remarks  []string // what is odd about it
 	links    []string // hosts of links to files in its text
 
@@ -292,6 +268,12 @@ func (it *item) want(r *run, p mail.Part) bool {
 		it.paused = decision.Disabled
 	}
 	it.parts = append(it.parts, note)
+	if decision.Rule != "" && r.postpones(it.rec.Ref, decision.Rule) {
+		if !slices.Contains(it.putOff, decision.Rule) {
+			it.putOff = append(it.putOff, decision.Rule)
+		}
+		return false
+	}
 	it.rules[p.Path], it.unpack[p.Path] = decision.Rule, decision.Unpack
 	return decision.Rule != ""
 }
@@ -324,8 +306,8 @@ func (d *delivery) Part(ref mail.Ref, p mail.Part, content io.Reader) error {
 	to := d.run.Destination(rule)
 	it.staged = append(it.staged, mail.File{
 		Record: it.rec.ID, Part: p.Path, Rule: rule, Original: p.Name, RawName: p.RawName,
-		Dir: to.Dir, Replace: to.Replace, Staged: staged,
-		Received: mail.PlausibleReceived(it.rec.Received, it.rec.FirstSeen),
+		Dir: to.Dir, Replace: to.Replace, Newest: to.Newest || d.run.contest.first[it.rec.Ref], Staged: staged,
+		Received: received(it.rec),
 	})
 	d.run.report.Bytes += staged.Size
 	return nil

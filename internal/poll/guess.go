@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"pricefetch/internal/mail"
 	"pricefetch/internal/retain"
@@ -22,9 +23,13 @@ type guess struct {
 	reset   string
 	records []mail.Record
 
-	items map[mail.Ref]*item
-	index map[mail.Ref]*mail.Record
-	dup   map[mail.Ref]int // files of a message that went out before
+	wanted  []mail.Record // to be read next
+	items   map[mail.Ref]*item
+	index   map[mail.Ref]*mail.Record
+	dup     map[mail.Ref]int         // files of a message that went out before
+	beaten  map[mail.Ref]string      // why a file of a message is not planned: something newer is
+	planned map[mail.Ref][]mail.File // of messages in the contest: what other rules take
+	latest  map[string]time.Time     // by rule, of all folders: when the newest message was received of which a file is planned
 }
 
 // begin finds out where the folder stands: its first poll, or one that follows a reset.
@@ -134,10 +139,10 @@ func (g *guess) endFirstPoll(ctx context.Context) error {
 	return nil
 }
 
-// fetch reads the structure of what is wanted and tells what would be saved; the outcomes go into records.
-func (g *guess) fetch(ctx context.Context) error {
+// match judges senders and finds what a pass would read; the outcomes go into records.
+func (g *guess) match() {
 	g.items, g.index, g.dup = map[mail.Ref]*item{}, map[mail.Ref]*mail.Record{}, map[mail.Ref]int{}
-	var refs []mail.Ref
+	g.beaten, g.planned = map[mail.Ref]string{}, map[mail.Ref][]mail.File{}
 	for i := range g.records {
 		rec := &g.records[i]
 		g.rejudge(rec)
@@ -151,20 +156,35 @@ func (g *guess) fetch(ctx context.Context) error {
 			g.leave(rec, mail.Paused, "only disabled rules want its sender")
 		case len(interest.Rules) == 0:
 			g.leave(rec, mail.Unmatched, "no rule wants its sender")
-		case g.oversize(*rec):
-			g.leave(rec, mail.Held, fmt.Sprintf("%d bytes, limits.message_size is %d", rec.Size, g.MessageSize))
 		default:
-			receipts, err := g.receipts(ctx, rec.ID)
-			if err != nil {
-				return err
+			g.index[g.ref(*rec)] = rec
+			if !g.contend(*rec, interest, g.state.Contact) {
+				g.wanted = append(g.wanted, *rec)
 			}
-			ref := g.ref(*rec)
-			refs = append(refs, ref)
-			g.items[ref], g.index[ref] = newItem(*rec, receipts), rec
 		}
 	}
-	if g.run.state.DeleteFirst && g.transactional() {
-		return nil // the next pass only deletes
+}
+
+// readWanted reads the structure of what is wanted and tells what would be saved.
+func (g *guess) readWanted(ctx context.Context) error {
+	wanted := g.wanted
+	g.wanted = nil
+	var refs []mail.Ref
+	for _, rec := range wanted {
+		ref := g.ref(rec)
+		if g.oversize(rec) {
+			g.leave(g.index[ref], mail.Held, fmt.Sprintf("%d bytes, limits.message_size is %d", rec.Size, g.MessageSize))
+			continue
+		}
+		receipts, err := g.receipts(ctx, rec.ID)
+		if err != nil {
+			return err
+		}
+		refs = append(refs, ref)
+		g.items[ref] = newItem(rec, append(receipts, g.planned[rec.Ref]...))
+	}
+	if len(refs) == 0 {
+		return nil
 	}
 	return g.session.Fetch(ctx, refs, g)
 }
@@ -199,7 +219,8 @@ func (g *guess) Want(ref mail.Ref, p mail.Part) bool {
 // Part reads one wanted attachment and keeps nothing of it, an archive until it has been opened.
 func (g *guess) Part(ref mail.Ref, p mail.Part, content io.Reader) error {
 	it := g.items[ref]
-	f := mail.File{Part: p.Path, Rule: it.rules[p.Path], Original: p.Name}
+	f := mail.File{Part: p.Path, Rule: it.rules[p.Path], Original: p.Name, Received: received(it.rec)}
+	f.Newest = g.Destination(f.Rule).Newest || g.contest.first[it.rec.Ref]
 	if it.unpack[p.Path] {
 		return g.opened(ref, f, content)
 	}
@@ -239,6 +260,17 @@ func (g *guess) save(ref mail.Ref) error {
 				continue
 			}
 		}
+		newer, err := g.newest(context.Background(), f.Rule)
+		if err != nil {
+			return err
+		}
+		if f.Newest && f.Received.Before(newer) {
+			g.beaten[ref] = supersededBy(f)
+			continue
+		}
+		if f.Received.After(g.latest[f.Rule]) {
+			g.latest[f.Rule] = f.Received
+		}
 		g.plan.Save = append(g.plan.Save, PlannedFile{
 			PlannedMessage: planned(*g.index[ref], ""), Rule: f.Rule, File: f.Original, Member: f.Member, Dir: g.Destination(f.Rule).Dir,
 		})
@@ -260,6 +292,9 @@ func (g *guess) Done(ref mail.Ref, err error) error {
 	switch {
 	case err != nil:
 		g.leave(rec, rec.Outcome, err.Error())
+	case len(it.putOff) > 0:
+		g.planned[rec.Ref] = append(g.planned[rec.Ref], it.staged...)
+		g.contest.postponed(it)
 	case len(it.tooLarge)+len(it.locked) > 0:
 		g.leave(rec, mail.Held, it.faults())
 	case it.faults() != "":
@@ -268,6 +303,10 @@ func (g *guess) Done(ref mail.Ref, err error) error {
 		j := it.judgement(g.Rules.Hash())
 		rec.Leftover, rec.JudgedAt, rec.RulesHash = j.Leftover, g.started, j.RulesHash
 		rec.Outcome = j.Outcome
+		if why, beaten := g.beaten[ref]; beaten && j.Outcome == mail.Saved && !j.Leftover {
+			g.leave(rec, mail.Superseded, why)
+			return nil
+		}
 		if j.Outcome != mail.Saved || len(it.staged) == g.dup[ref] && g.dup[ref] > 0 {
 			g.leave(rec, j.Outcome, j.Reason)
 		}

@@ -45,6 +45,7 @@ type Pass struct {
 type Destination struct {
 	Dir     string // below import_dir, slash-separated
 	Replace bool   // on_conflict: replace
+	Newest  bool   // take: newest
 }
 
 // Fetcher is the part of a Session that reads messages.
@@ -177,6 +178,7 @@ type run struct {
 	marked  []mail.RecordID            // deletions that become real when the session is committed
 	due     bool                       // deletions were due, the session could not be committed
 	known   map[mail.Ref]mail.Envelope // headers read while listing, of messages without an id
+	contest contest                    // messages of which only the newest count
 	trouble error                      // the first folder's own error: the others went on
 }
 

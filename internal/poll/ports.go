@@ -94,13 +94,16 @@ type Publications interface {
 	// Receipts returns the files of one record, whatever their state.
 	Receipts(ctx context.Context, id mail.RecordID) ([]mail.File, error)
 	// Intend names in one transaction what will be published. It decides each file's State: duplicate (import once),
-	// superseded (replace, and a newer one is out) or intended. A name that another pending intent has reserved:
+	// superseded (replace or newest, and a newer one is out) or intended. A name that another pending intent has reserved:
 	// mail.ErrNameTaken, and nothing is stored. A (record, part, member) that has a receipt is an error.
 	Intend(ctx context.Context, id mail.RecordID, files []mail.File, j mail.Judgement, now time.Time) ([]mail.File, error)
 	// Rename gives an intended file another name, before any rename on the disk. mail.ErrNameTaken as Intend.
 	Rename(ctx context.Context, file int64, name string) error
 	// Newest returns when the message of the file last published under dir/name was received; zero if none was.
 	Newest(ctx context.Context, dir, name string) (time.Time, error)
+	// Latest returns when the newest message was received of which a file of the rule is published or about to be; zero if
+	// there is none.
+	Latest(ctx context.Context, rule string) (time.Time, error)
 	// Saved ends an intent: the files as given (published, duplicate, superseded) and the judgement.
 	Saved(ctx context.Context, id mail.RecordID, files []mail.File, j mail.Judgement, now time.Time) error
 	// Abandon gives up an intent whose staged files are lost: what was published of it is recorded, what is still

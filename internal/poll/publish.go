@@ -167,10 +167,18 @@ func (r *run) overtaken(ctx context.Context, id mail.RecordID, files []mail.File
 	// The receipts of this very intent still say intended.
 	for _, f := range slices.Concat(receipts, files) {
 		if f.State == mail.FileSuperseded {
-			j.Outcome, j.Reason = mail.Superseded, "a newer "+f.Name+" is out"
+			j.Outcome, j.Reason = mail.Superseded, supersededBy(f)
 		}
 	}
 	return j, nil
+}
+
+// supersededBy says what a superseded file had to give way to.
+func supersededBy(f mail.File) string {
+	if f.Newest {
+		return "something newer of rule " + f.Rule + " is out"
+	}
+	return "a newer " + f.Name + " is out"
 }
 
 // abandon gives up an intent that can never be carried out whole. What is out of it stays out, and is not repeated. The
@@ -246,8 +254,15 @@ func (r *run) rename(ctx context.Context, f *mail.File, refused names) error {
 	return obstacle{mail.Errorf(mail.Temporary, "choose a name for %s: %w", f.Original, mail.ErrNameTaken)}
 }
 
-// superseded reports whether a newer file is out under the name that f would replace.
+// superseded reports whether a newer file is out under the name that f would replace, or of its rule where only the
+// newest counts.
 func (r *run) superseded(ctx context.Context, f *mail.File) (bool, error) {
+	if f.Newest {
+		latest, err := r.Journal.Latest(ctx, f.Rule)
+		if err != nil || latest.After(f.Received) {
+			return true, err
+		}
+	}
 	if !f.Replace {
 		return false, nil
 	}

@@ -54,7 +54,7 @@ func (r *run) logFile(id mail.RecordID, f mail.File) {
 	case mail.FileDuplicate:
 		r.Log.Info("not saved again: this file went out before", "message", id, "rule", f.Rule, "file", f.Original)
 	case mail.FileSuperseded:
-		r.Log.Info("not saved: a newer file is out under that name", "message", id, "rule", f.Rule, "file", name)
+		r.Log.Info("not saved: "+supersededBy(f), "message", id, "rule", f.Rule, "file", name)
 	}
 }
 

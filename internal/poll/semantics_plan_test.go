@@ -107,6 +107,34 @@ func TestPlanAgreesWithThePass(t *testing.T) {
 				h.mustRun()
 			}
 		},
+		"take newest": func(h *house) {
+			h.takingNewest()
+			h.pass.Retention.AfterDays = 1
+			h.waiting(40)
+		},
+		"take newest of one rule": func(h *house) {
+			h.takingNewest("autoparts")
+			h.rules[0].Files = []string{"*.csv"}
+			h.rules = append(h.rules, match.Rule{Name: "stock", From: []string{"autoparts.ru"}, Files: []string{"*.xls"}})
+			for i := range 3 {
+				name := fmt.Sprint(i)
+				h.server.add(second(letter(name, supplier, name+".csv", name), name+".xls", "x"+name), h.now.Add(time.Duration(i-3)*time.Hour))
+			}
+		},
+		"take newest, something newer is out": func(h *house) {
+			h.takingNewest("autoparts")
+			h.rules[0].Files = []string{"*.csv"}
+			h.rules = append(h.rules, match.Rule{Name: "stock", From: []string{"autoparts.ru"}, Files: []string{"*.xls"}})
+			h.lists("a", 1)
+			h.mustRun()
+			h.server.add(second(letter("1", supplier, "1.csv", "1"), "1.xls", "x1"), h.now.Add(-time.Hour))
+			h.server.add(second(letter("2", supplier, "2.csv", "2"), "2.xls", "x2"), h.now.Add(-2*time.Hour))
+		},
+		"first_run newest": func(h *house) {
+			h.pass.FirstRun = mail.FirstRun{Newest: true}
+			h.pass.Retention.AfterDays = 1
+			h.waiting(40)
+		},
 		"insecure": func(h *house) { h.pass.Retention.LeaveCopy, h.pass.Insecure = false, true; h.lists("a", 1) },
 	}
 	for name, prepare := range tests {

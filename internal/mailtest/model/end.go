@@ -174,11 +174,11 @@ func (w *World) excused(b *box, c *copied, s slot, rec mail.Record) bool {
 	}
 	switch rec.Outcome {
 	case mail.Baseline:
-		return !w.schedule.Rescan && c.wasOld()
-	case mail.Superseded:
-		return w.overtaken(c.l)
+		return !w.schedule.Rescan && c.wasOld() && (!b.firstRun.Newest || w.newerOut(c.l))
+	case mail.Superseded, mail.Paused, mail.Held: // of a paused or held one a part may have been superseded
+		return b.superseded(c, c.wasOld())
 	case mail.Saved, mail.Unmatched, mail.NearMiss:
-		return !always && !w.schedule.Rescan
+		return !always && !w.schedule.Rescan || rec.Leftover && b.superseded(c, c.wasOld())
 	}
 	return false
 }

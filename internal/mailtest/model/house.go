@@ -187,8 +187,10 @@ func (w *World) pass(b *box) (poll.Report, error) {
 	p := &poll.Pass{
 		Mailbox: b.name, Account: mail.Account{Protocol: b.protocol, Host: "mail.example.ru", User: b.user}, Rules: rules.For(b.name),
 		FirstRun: b.firstRun, Rescan: rescan, MessageSize: limit, Retention: b.policy, Interval: 5 * time.Minute, Built: epoch,
-		Destination: func(rule string) poll.Destination { return poll.Destination{Dir: rule, Replace: rule == "beta"} },
-		Journal:     h.diary, Import: h.importd, Held: h.held, Now: w.clock, Log: w.log,
+		Destination: func(rule string) poll.Destination {
+			return poll.Destination{Dir: rule, Replace: rule == "beta", Newest: w.newest(rule)}
+		},
+		Journal: h.diary, Import: h.importd, Held: h.held, Now: w.clock, Log: w.log,
 		OpenKept: func(rec mail.Record) poll.Fetcher {
 			return mailbox.Kept(rec.Ref, func() (io.ReadCloser, error) { return h.held.Open(rec.Kept) })
 		},

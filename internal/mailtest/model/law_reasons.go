@@ -65,8 +65,11 @@ func (l *law) byCopy(rec mail.Record, c *copied) (bool, string) {
 func (l *law) byAge(rec mail.Record, c *copied) (bool, string) {
 	w, p := l.b.w, l.b.policy
 	v := w.judge(c.l)
-	excepted := w.dismissed[rec.ID] || rec.Outcome == mail.Superseded && w.overtaken(c.l) ||
-		rec.Outcome == mail.Baseline && l.old(c)
+	excepted := w.dismissed[rec.ID] || rec.Outcome == mail.Superseded && l.b.superseded(c, l.old(c)) ||
+		rec.Outcome == mail.Baseline && l.old(c) && (!l.b.firstRun.Newest || w.newerOut(c.l))
+	if rec.Outcome == mail.Saved && rec.Leftover && l.b.superseded(c, l.old(c)) {
+		return p.AfterDays > 0 && !l.suspended && !l.doubt && w.machine().Sub(l.bornAt(c)) >= time.Duration(p.AfterDays)*day, "superseded, with something left over"
+	}
 	age := w.machine().Sub(l.bornAt(c))
 	switch {
 	case p.AfterDays == 0:
@@ -122,17 +125,28 @@ func (l *law) old(c *copied) bool {
 	if f.All || c.late && !l.b.doubled {
 		return false
 	}
-	return f.None || l.plausible(c).Before(l.b.w.machine().Add(-f.Age))
+	return f.None || f.Newest || l.plausible(c).Before(l.b.w.machine().Add(-f.Age))
 }
 
-// overtaken tells whether a newer list of the same name is out, or bound to come out. Of a letter whose date cannot be believed nobody knows.
+// superseded tells whether something newer may have come in the way of a message. old is whether it was there at a first poll.
+func (b *box) superseded(c *copied, old bool) bool {
+	return b.w.overtaken(c.l) || b.firstRun.Newest && old && b.w.newerOut(c.l)
+}
+
+// overtaken tells whether a newer list of the same name, or of a rule that takes the newest only, is out, or bound to come
+// out. Of a letter whose date cannot be believed nobody knows.
 func (w *World) overtaken(l *letter) bool {
+	return (l.from == beta || w.schedule.Newest) && w.newerOut(l)
+}
+
+// newerOut tells whether a letter of the same sender is out that is not older.
+func (w *World) newerOut(l *letter) bool {
 	for k := range w.judgedAt {
 		if _, out := w.durable(k); !out {
 			continue
 		}
 		doubt := w.skewed || !k.l.dated() || !l.dated()
-		if l.from == beta && k.l.from == beta && k.l != l && (doubt || !k.l.received.Before(l.received)) {
+		if l.from == k.l.from && k.l != l && (doubt || !k.l.received.Before(l.received)) {
 			return true
 		}
 	}
@@ -156,6 +170,8 @@ func (l *law) accounted(c *copied) bool {
 		return true
 	case v.wanted == 0 && v.missed == 0:
 		return true // a paused one too: reading it loses nothing that is wanted now
+	case v.missed > 0 && l.b.superseded(c, c.wasOld() || l.old(c)):
+		return true // saved, with something left over
 	}
 	for id := range w.kept {
 		if w.printOf[id] == c.l.print {

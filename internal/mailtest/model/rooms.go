@@ -147,6 +147,10 @@ func (d diary) Rename(ctx context.Context, file int64, name string) error {
 	return d.tell("Rename", func() error { return d.Journal.Rename(ctx, file, name) })
 }
 
+func (d diary) Latest(ctx context.Context, rule string) (time.Time, error) {
+	return ask(d, "Latest", func() (time.Time, error) { return d.Journal.Latest(ctx, rule) })
+}
+
 func (d diary) Newest(ctx context.Context, dir, name string) (time.Time, error) {
 	return ask(d, "Newest", func() (time.Time, error) { return d.Journal.Newest(ctx, dir, name) })
 }

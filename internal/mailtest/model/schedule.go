@@ -19,6 +19,7 @@ type Schedule struct {
 	Eager    bool
 	Rival    bool // somebody's file takes a name at the moment that an intent has named it
 	Rescan   bool // at the end an operator has everything judged again
+	Newest   bool // alpha and beta take the newest letter only
 	Steps    []Step
 }
 
@@ -51,7 +52,7 @@ var policies = []retain.Policy{
 	{AfterDays: 10, DeleteUnmatched: true, BrakeOff: true},
 }
 
-var firstRuns = []mail.FirstRun{{Age: 7 * day}, {All: true}, {None: true}}
+var firstRuns = []mail.FirstRun{{Age: 7 * day}, {All: true}, {None: true}, {Newest: true}}
 
 var rulesets = []ruleset{
 	{mask: "price*.csv"}, {mask: "*.csv"}, {mask: "new*.csv"}, {mask: "price*.csv", gammaOff: true},
@@ -113,8 +114,8 @@ func (s Schedule) String() string {
 	for i, t := range s.Servers {
 		fmt.Fprintf(&b, "   mailbox %c: %s\n", 'A'+i, t)
 	}
-	fmt.Fprintf(&b, "   retention %+v; first_run %+v; importer eager: %v; a rival file: %v; everything judged again at the end: %v\n",
-		policies[s.Policy], firstRuns[s.FirstRun], s.Eager, s.Rival, s.Rescan)
+	fmt.Fprintf(&b, "   retention %+v; first_run %+v; importer eager: %v; a rival file: %v; everything judged again at the end: %v; take: newest: %v\n",
+		policies[s.Policy], firstRuns[s.FirstRun], s.Eager, s.Rival, s.Rescan, s.Newest)
 	for i, step := range s.Steps {
 		fmt.Fprintf(&b, "   %d. %s\n", i+1, step.words())
 	}
@@ -143,6 +144,7 @@ func draw(seed uint64) Schedule {
 		s.Steps = append(s.Steps, d.pass(&s))
 		s.Steps = append(s.Steps, Step{Op: "wait", Span: d.span()})
 	}
+	s.Newest = d.in(4)
 	return s
 }
 

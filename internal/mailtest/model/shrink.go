@@ -95,7 +95,7 @@ func (sh *shrinking) traits() bool {
 		}
 	}
 	for _, plain := range []func(s *Schedule){
-		func(s *Schedule) { s.Eager = true }, func(s *Schedule) { s.Rescan = false }, func(s *Schedule) { s.Rival = false }, func(s *Schedule) { s.Policy = 0 },
+		func(s *Schedule) { s.Eager = true }, func(s *Schedule) { s.Rescan = false }, func(s *Schedule) { s.Rival = false }, func(s *Schedule) { s.Newest = false }, func(s *Schedule) { s.Policy = 0 },
 		func(s *Schedule) { s.FirstRun = 1 },
 	} {
 		changed = sh.try(plain) || changed

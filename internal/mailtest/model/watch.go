@@ -100,13 +100,16 @@ func (w *World) appeared(dir, name string, keys []slotKey) {
 	if !wanted {
 		w.violate("%s of %s is published for rule %s, which never wanted it", original, l, dir)
 	}
-	if dir == "beta" && !w.skewed && l.dated() && l.received.Before(w.now) {
-		if l.received.Before(w.newestList) {
-			w.violate("%s, received %s, is published over a newer list, received %s", l, stamp(l.received), stamp(w.newestList))
+	if (dir == "beta" || w.newest(dir)) && !w.skewed && l.dated() && l.received.Before(w.now) {
+		if newest := w.newestList[dir]; l.received.Before(newest) {
+			w.violate("%s, received %s, is published over a newer list, received %s", l, stamp(l.received), stamp(newest))
 		}
-		w.newestList = l.received
+		w.newestList[dir] = l.received
 	}
 }
+
+// newest tells whether a rule takes the newest letter only.
+func (w *World) newest(rule string) bool { return w.schedule.Newest && rule != "gamma" }
 
 // outKey counts an attachment by rule; of equal ones in one letter the first stands for all.
 type outKey struct {

@@ -52,7 +52,7 @@ type World struct {
 	promised   map[slotKey]bool      // staged, and named in a committed intent
 	judgedAt   map[slotKey]time.Time // when that was committed
 	outs       map[outKey]int
-	newestList time.Time
+	newestList map[string]time.Time // by rule
 	dismissed  map[mail.RecordID]bool
 	kept       map[mail.RecordID]bool
 	printOf    map[mail.RecordID]string
@@ -69,7 +69,7 @@ func newWorld(dir string, s Schedule, trace *strings.Builder) *World {
 		dir: dir, schedule: s, now: epoch, trace: trace, eager: s.Eager, rulesSince: epoch,
 		rules: ruleset{mask: "price*.csv"}, files: map[string]seen{}, contents: map[string][]slotKey{}, sums: map[string][]slotKey{}, promised: map[slotKey]bool{},
 		judgedAt:  map[slotKey]time.Time{},
-		published: map[slotKey]time.Time{}, outs: map[outKey]int{}, dismissed: map[mail.RecordID]bool{},
+		published: map[slotKey]time.Time{}, outs: map[outKey]int{}, newestList: map[string]time.Time{}, dismissed: map[mail.RecordID]bool{},
 		kept: map[mail.RecordID]bool{}, printOf: map[mail.RecordID]string{}, Covered: map[string]map[string]int{},
 	}
 	w.history = []ruleset{w.rules}

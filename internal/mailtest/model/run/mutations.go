@@ -85,6 +85,9 @@ var mutations = []mutation{
 		{"internal/journal/retention.go", "r.Outcome == mail.Held, ", `r.Outcome == mail.Held && !mutant("held deleted"), `}}},
 	{"a body that was cut is whole", []edit{{"internal/mailbox/pop3_dot.go",
 		"	if err == io.EOF {\n		err = io.ErrUnexpectedEOF", "	if err == io.EOF && !mutant(\"a body that was cut is whole\") {\n		err = io.ErrUnexpectedEOF"}}},
+	{"an older letter follows the newest", []edit{
+		{"internal/poll/publish.go", "	if f.Newest {\n		latest", "	if f.Newest && !mutant(\"an older letter follows the newest\") {\n		latest"},
+		{"internal/journal/intend.go", "	if f.Newest {", `	if f.Newest && !mutant("an older letter follows the newest") {`}}},
 	{"an older list replaces a newer one", []edit{
 		{"internal/poll/publish.go", "	return newest.After(f.Received), err", `	return newest.After(f.Received) && !mutant("an older list replaces a newer one"), err`},
 		{"internal/journal/intend.go", "if f.Received.Before(out) || f.Received.Before(rival) {",
