@@ -78,6 +78,13 @@ type Part struct {
 // IsRoot reports whether p stands for the raw message.
 func (p Part) IsRoot() bool { return p.Path == "" }
 
+// Structure is what a server says of a message that was not read.
+type Structure struct {
+	Ref   Ref
+	Parts []Part // its leaves in document order, body text included. Path is left out, and so is the name of what has none
+	Sure  bool   // the message itself would tell no more of its attachments' names
+}
+
 // Handler receives what Fetch reads, in the order the messages arrive. The session owns the connection: a reader
 // is valid until the call that got it returns, and whatever is left unread is skipped.
 type Handler interface {

@@ -50,7 +50,7 @@ func (d *discreet) Retrieved() []mail.Ref {
 }
 
 // Structures is that of an IMAP session. POP3 has none, and nothing is told.
-func (d *discreet) Structures(ctx context.Context, refs []mail.Ref, each func(mail.Ref, []mail.Part) error) error {
+func (d *discreet) Structures(ctx context.Context, refs []mail.Ref, each func(mail.Structure) error) error {
 	if s, ok := d.Session.(*imapSession); ok {
 		return d.hidden.Error(s.Structures(ctx, refs, each))
 	}

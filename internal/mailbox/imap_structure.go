@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
@@ -13,15 +14,15 @@ import (
 )
 
 const (
-	statedParts = 100 // attachments of one message that are told
+	statedParts = 100 // leaves of one message that are told
 	statedDepth = 20  // parts within each other that are looked at
 )
 
-// Structures asks which attachments messages have (BODYSTRUCTURE, RFC 3501 section 6.4.5), without reading them: nothing of
-// a message is sent, and none is marked. What a server says of a message is less than the message itself tells: the files in
+// Structures asks which parts messages have (BODYSTRUCTURE, RFC 3501 section 6.4.5), without reading them: nothing of a
+// message is sent, and none is marked. What a server says of a message is less than the message itself tells: the files in
 // a container are missing. A message of which the server says nothing is left out. A server whose answer cannot be read
-// costs the connection.
-func (s *imapSession) Structures(ctx context.Context, refs []mail.Ref, each func(mail.Ref, []mail.Part) error) error {
+// costs the connection; what it told before is handed over all the same.
+func (s *imapSession) Structures(ctx context.Context, refs []mail.Ref, each func(mail.Structure) error) error {
 	return s.guarded(ctx, func() error {
 		groups, err := byFolder(refs)
 		if err != nil {
@@ -32,7 +33,7 @@ func (s *imapSession) Structures(ctx context.Context, refs []mail.Ref, each func
 				return err
 			}
 			for uids := range slices.Chunk(g.uids, chunk) {
-				if err := s.structures(ctx, g, imap.UIDSetNum(uids...), each); err != nil {
+				if err := s.structures(ctx, g, uids, each); err != nil {
 					return err
 				}
 			}
@@ -41,10 +42,10 @@ func (s *imapSession) Structures(ctx context.Context, refs []mail.Ref, each func
 	})
 }
 
-func (s *imapSession) structures(ctx context.Context, g *imapGroup, set imap.NumSet, each func(mail.Ref, []mail.Part) error) error {
+func (s *imapSession) structures(ctx context.Context, g *imapGroup, uids []imap.UID, each func(mail.Structure) error) error {
 	items := &imap.FetchOptions{UID: true, BodyStructure: &imap.FetchItemBodyStructure{Extended: true}}
-	got := map[imap.UID][]mail.Part{}
-	err := s.fetch(set, items, func(msg *imapclient.FetchMessageData) error {
+	got := map[imap.UID]mail.Structure{}
+	lost := s.fetch(imap.UIDSetNum(uids...), items, func(msg *imapclient.FetchMessageData) error {
 		var uid imap.UID
 		var structure imap.BodyStructure
 		for item := msg.Next(); item != nil; item = msg.Next() {
@@ -55,46 +56,77 @@ func (s *imapSession) structures(ctx context.Context, g *imapGroup, set imap.Num
 				structure = item.BodyStructure
 			}
 		}
-		if _, asked := g.refs[uid]; asked && structure != nil {
-			got[uid] = stated(nil, structure, 0)
+		if ref, asked := g.refs[uid]; asked && structure != nil {
+			got[uid] = stated(ref, structure)
 		}
 		return nil
 	})
-	if err != nil {
-		return s.failed(ctx, fmt.Sprintf("read structures in folder %q", g.folder), err)
+	if lost != nil {
+		lost = s.failed(ctx, fmt.Sprintf("read structures in folder %q", g.folder), lost)
 	}
-	for _, uid := range g.uids {
-		if parts, ok := got[uid]; ok {
-			delete(got, uid)
-			if err := each(g.refs[uid], parts); err != nil {
+	for _, uid := range uids {
+		if told, ok := got[uid]; ok {
+			if err := each(told); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	return lost
 }
 
-// stated adds the attachments with a name in a structure, those of forwarded messages included.
-func stated(parts []mail.Part, structure imap.BodyStructure, depth int) []mail.Part {
-	if depth > statedDepth || len(parts) >= statedParts {
-		return parts
+// stated is what a structure says of a message.
+func stated(ref mail.Ref, structure imap.BodyStructure) mail.Structure {
+	r := statedReader{sure: true}
+	r.read(structure, 0)
+	// A mailer that uuencodes writes one text with everything in it. And a multipart/mixed in which nothing has a name is
+	// more often one that the server could not take apart.
+	if !r.named && (r.text && !r.html || r.mixed) {
+		r.sure = false
+	}
+	return mail.Structure{Ref: ref, Parts: r.parts, Sure: r.sure}
+}
+
+// statedReader reads a structure.
+type statedReader struct {
+	parts []mail.Part
+	sure  bool // every part tells what it is
+
+	named, text, html, mixed bool // there is one
+}
+
+// read adds the leaves of a structure, those of forwarded messages included.
+func (r *statedReader) read(structure imap.BodyStructure, depth int) {
+	if depth > statedDepth || len(r.parts) >= statedParts {
+		r.sure = false
+		return
 	}
 	switch b := structure.(type) {
 	case *imap.BodyStructureMultiPart:
+		r.mixed = r.mixed || strings.EqualFold(b.Subtype, "mixed")
 		for _, child := range b.Children {
-			parts = stated(parts, child, depth+1)
+			leaf, ok := child.(*imap.BodyStructureSinglePart)
+			if ok && strings.EqualFold(b.Subtype, "appledouble") && strings.EqualFold(leaf.MediaType(), "application/applefile") {
+				continue // what a Mac keeps beside a file, under the same name
+			}
+			r.read(child, depth+1)
 		}
 	case *imap.BodyStructureSinglePart:
-		if b.MessageRFC822 != nil && b.MessageRFC822.BodyStructure != nil {
-			return stated(parts, b.MessageRFC822.BodyStructure, depth+1)
+		if b.MessageRFC822 != nil && b.MessageRFC822.BodyStructure != nil && !strings.EqualFold(b.Encoding, "base64") && !strings.EqualFold(b.Encoding, "quoted-printable") {
+			r.read(b.MessageRFC822.BodyStructure, depth+1)
+			return
 		}
 		how, params := "", map[string]string(nil)
 		if d := b.Disposition(); d != nil {
 			how, params = d.Value, d.Params
 		}
-		if p := mimepart.Stated(b.MediaType(), b.Params, how, params); p.Named {
-			parts = append(parts, p)
-		}
+		r.leaf(mimepart.Stated(b.MediaType(), b.Params, how, params, b.ID))
 	}
-	return parts
+}
+
+func (r *statedReader) leaf(p mail.Part) {
+	r.parts = append(r.parts, p)
+	r.sure = r.sure && !mimepart.Untold(p)
+	r.named = r.named || p.Named
+	r.text = r.text || p.Type == "text/plain"
+	r.html = r.html || p.Type == "text/html"
 }

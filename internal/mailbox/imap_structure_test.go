@@ -11,13 +11,15 @@ import (
 )
 
 // named gathers the names that are told, by UID.
-func named(into map[string][]string) func(mail.Ref, []mail.Part) error {
-	return func(ref mail.Ref, parts []mail.Part) error {
+func named(into map[string][]string) func(mail.Structure) error {
+	return func(m mail.Structure) error {
 		names := []string{}
-		for _, p := range parts {
-			names = append(names, p.Name)
+		for _, p := range m.Parts {
+			if p.Named {
+				names = append(names, p.Name)
+			}
 		}
-		into[ref.ID] = names
+		into[m.Ref.ID] = names
 		return nil
 	}
 }
@@ -59,7 +61,7 @@ func TestIMAPDovecotStructures(t *testing.T) {
 		t.Errorf("before %+v, after %+v", before, after)
 	}
 	stop := errors.New("stop")
-	if err := s.Structures(t.Context(), refs, func(mail.Ref, []mail.Part) error { return stop }); !errors.Is(err, stop) {
+	if err := s.Structures(t.Context(), refs, func(mail.Structure) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("the caller's error comes back as %v", err)
 	}
 }
@@ -95,6 +97,7 @@ func TestIMAPStructuresOdd(t *testing.T) {
 		{"no structure", "S: * 1 FETCH (UID 3)\nS: T OK done\n", "", ""},
 		{"refused", "S: T NO what for\n", "what for", ""},
 		{"cannot be read", "S: * 1 FETCH (UID 3 BODYSTRUCTURE ((((x)\nX:\n", "read structures", ""},
+		{"cut behind the first", "S: * 1 FETCH (UID 3 BODYSTRUCTURE " + part + ")\nS: * 2 FETCH (UID 5 BODYSTRUCTURE (\nX:\n", "read structures", "3 a.xls"},
 		{"cut", "S: * 1 FETCH (UID 3 BODYSTRUCTURE (\nX:\n", "read structures", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -18,7 +18,7 @@ type structured struct {
 }
 
 // Structures says what the server was told to say.
-func (c *session) Structures(_ context.Context, refs []mail.Ref, each func(mail.Ref, []mail.Part) error) error {
+func (c *session) Structures(_ context.Context, refs []mail.Ref, each func(mail.Structure) error) error {
 	var ids []string
 	for _, ref := range refs {
 		ids = append(ids, ref.ID)
@@ -29,7 +29,7 @@ func (c *session) Structures(_ context.Context, refs []mail.Ref, each func(mail.
 			return c.s.structured.err
 		}
 		if file, ok := c.s.structured.says[ref.ID]; ok {
-			if err := each(ref, []mail.Part{{Name: file, Type: "application/x"}}); err != nil {
+			if err := each(mail.Structure{Ref: ref, Parts: []mail.Part{{Type: "text/plain"}, {Name: file, Named: true, Type: "application/x"}}}); err != nil {
 				return err
 			}
 		}

@@ -17,8 +17,8 @@ const (
 
 // teller is a session that can tell which attachments messages have without reading them: IMAP.
 type teller interface {
-	// Structures calls each for every message that the server says something of.
-	Structures(ctx context.Context, refs []mail.Ref, each func(mail.Ref, []mail.Part) error) error
+	// Structures calls each for every message that the server says something of, also where it then fails.
+	Structures(ctx context.Context, refs []mail.Ref, each func(mail.Structure) error) error
 }
 
 // strangers asks the server once for the names of the files in new mail of senders that no rule knows, where masks could know
@@ -45,9 +45,9 @@ func (r *run) strangers(ctx context.Context) error {
 	}
 	clear(told)
 	err = r.untilStop(ctx, func(ctx context.Context) error {
-		return s.Structures(ctx, refs, func(ref mail.Ref, parts []mail.Part) error {
-			if id, ok := byRef[ref]; ok && len(parts) > 0 {
-				told[id] = notes(parts)
+		return s.Structures(ctx, refs, func(m mail.Structure) error {
+			if files := notes(m.Parts); byRef[m.Ref] != 0 && len(files) > 0 {
+				told[byRef[m.Ref]] = files
 			}
 			return nil
 		})
@@ -88,11 +88,13 @@ func (r *run) unknownSenders(ctx context.Context) ([]mail.Record, error) {
 	return out[:min(len(out), strangersAtOnce)], nil
 }
 
-// notes are what is kept of parts that a server tells of.
+// notes are what is kept of the parts with a name that a server tells of.
 func notes(parts []mail.Part) []mail.PartNote {
-	out := make([]mail.PartNote, len(parts))
-	for i, p := range parts {
-		out[i] = mail.PartNote{Name: p.Name, Type: p.Type}
+	var out []mail.PartNote
+	for _, p := range parts {
+		if p.Named {
+			out = append(out, mail.PartNote{Name: p.Name, Type: p.Type})
+		}
 	}
 	return out
 }
