@@ -30,6 +30,7 @@ var mayImport = map[string]struct {
 	"match":      {[]string{"mail"}, "pure: rules × envelope × part"},
 	"retain":     {[]string{"mail"}, "pure: policy × now × records"},
 	"archive":    {[]string{"cyrillic", "mail"}, "pure: bytes to members"},
+	"senders":    {[]string{"mail", "match"}, "pure: envelopes and names of parts to drafts of rules"},
 	"mailbox":    {[]string{"mail", "mimepart"}, "an adapter knows commands only: no rules, no disk, no journal"},
 	"save":       {[]string{"atomicfile", "mail"}, "the disk knows nothing of servers"},
 	"save/held":  {[]string{"atomicfile", "mail"}, "the disk knows nothing of servers"},
@@ -38,7 +39,7 @@ var mayImport = map[string]struct {
 	"poll":       {[]string{"mail", "match", "retain"}, "sessions, disk and journal arrive as interfaces that poll declares"},
 	"monitor":    {[]string{"mail", "journal"}, "it only reads"},
 	"daemon": {[]string{"archive", "atomicfile", "config", "journal", "mail", "mailbox", "match", "mimepart", "monitor", "notify", "poll",
-		"retain", "save", "save/held", "schedule"}, "it builds everything"},
+		"retain", "save", "save/held", "schedule", "senders"}, "it builds everything"},
 	"mailtest":         {[]string{"mail", "mailtest/corpus"}, "servers for tests and the demo"},
 	"mailtest/corpus":  {[]string{"mail"}, "sample messages"},
 	"mailtest/compare": {[]string{"mail", "mailtest/corpus", "mimepart"}, "a module of its own: what it compares with stays out of the program's"},
@@ -48,7 +49,7 @@ var mayImport = map[string]struct {
 }
 
 // commands may import config, daemon, what reads beside a running daemon, and the pure rooms.
-var commands = []string{"config", "daemon", "journal", "mail", "match", "poll", "retain"}
+var commands = []string{"config", "daemon", "journal", "mail", "match", "poll", "retain", "senders"}
 
 // mayUse says which rooms may import what is not ours; a path stands for all below it.
 var mayUse = []struct {
@@ -69,7 +70,7 @@ var mayUse = []struct {
 }
 
 // pure rooms neither see nor change anything outside the process: they import none of untouchable.
-var pure = []string{"archive", "cyrillic", "mail", "match", "mimepart", "poll", "retain", "schedule"}
+var pure = []string{"archive", "cyrillic", "mail", "match", "mimepart", "poll", "retain", "schedule", "senders"}
 
 var untouchable = []string{"os", "os/exec", "os/signal", "os/user", "net", "net/http", "syscall", "golang.org/x/sys/unix"}
 
@@ -107,7 +108,7 @@ func TestLayers(t *testing.T) {
 			}
 		}
 	})
-	for _, room := range []string{"archive", "atomicfile", "config", "cyrillic", "daemon", "journal", "mail", "mailbox", "match", "mimepart", "poll", "retain", "save", "schedule"} {
+	for _, room := range []string{"archive", "atomicfile", "config", "cyrillic", "daemon", "journal", "mail", "mailbox", "match", "mimepart", "poll", "retain", "save", "schedule", "senders"} {
 		if !seen[room] {
 			t.Errorf("internal/%s: no file was checked", room)
 		}

@@ -27,6 +27,16 @@ func registered(domain string) string {
 	return house
 }
 
+// House is the part of an address's domain that its owner registered, in Punycode: "a.ru" of "price@mail.a.ru". It is "" where that
+// tells nothing about who writes, as at a provider where anybody has an address.
+func House(addr string) string {
+	_, domain, ok := cutAddress(strings.TrimSpace(addr))
+	if !ok || domain == "" {
+		return ""
+	}
+	return registered(canonicalDomain(domain))
+}
+
 // everybody are the domains at which anybody can have an address.
 var everybody = []string{
 	"mail.ru", "inbox.ru", "list.ru", "bk.ru", "internet.ru", "xmail.ru", "vk.com",

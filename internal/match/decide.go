@@ -160,6 +160,12 @@ func (c *rule) refuseName(folded, written string) (Refusal, bool) {
 	return Refusal{}, false
 }
 
+// Accessory reports whether a part is none that people send for its own sake: no attachment, or a picture, signature, vCard or
+// calendar, by its type or its extension.
+func Accessory(p mail.Part) bool {
+	return !p.Attachment || p.IsRoot() || !countsAsMiss(p) || accessory(path.Ext(fold(p.Name)))
+}
+
 // countsAsMiss reports whether a refused attachment could be a price list under a new name: not pictures, signatures,
 // vCards and calendars (semantics 3). Where the sender's program gave a type that says nothing, the extension tells.
 func countsAsMiss(p mail.Part) bool {

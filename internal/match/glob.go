@@ -151,6 +151,15 @@ func unslash(s string) string {
 	return strings.ReplaceAll(s, "/", "\uf8ff")
 }
 
+// TakesName reports whether a file mask, which must be one that CheckGlob finds good, takes a file of that name.
+func TakesName(mask, name string) bool {
+	ok, err := doublestar.Match(unslash(fold(mask)), unslash(fold(baseName(name))))
+	return ok && err == nil
+}
+
+// BaseName is what masks are asked about: the last element of a name that came with a path of either kind.
+func BaseName(name string) string { return baseName(name) }
+
 // baseName returns the last element of a name that came with a path of either kind; a name of separators alone
 // stays as it is.
 func baseName(name string) string {
