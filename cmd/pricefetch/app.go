@@ -86,8 +86,10 @@ func (a *app) logger() *slog.Logger {
 }
 
 // load reads the configuration.
-func (a *app) load() (*config.Config, error) {
-	c, err := config.Load(a.configPath, daemon.Checks())
+func (a *app) load() (*config.Config, error) { return a.loadBy(config.Load) }
+
+func (a *app) loadBy(load func(string, config.Checks) (*config.Config, error)) (*config.Config, error) {
+	c, err := load(a.configPath, daemon.Checks())
 	if err != nil {
 		if _, ok := errors.AsType[config.Faults](err); ok {
 			return nil, err

@@ -71,7 +71,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	a.globals(root)
 	root.AddCommand(
-		a.runCommand(), a.onceCommand(), a.checkCommand(), a.planCommand(), a.explainCommand(), a.statusCommand(),
+		a.runCommand(), a.onceCommand(), a.checkCommand(), a.planCommand(), a.sendersCommand(), a.explainCommand(), a.statusCommand(),
 		a.historyCommand(), a.messagesCommand(), a.showCommand(), a.pollCommand(), a.approveCommand(), a.retryCommand(),
 		a.dismissCommand(), a.rescanCommand(), a.reloadCommand(), a.backupCommand(), a.schemaCommand(), a.versionCommand(),
 	)

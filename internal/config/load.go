@@ -56,12 +56,21 @@ func Load(path string, check Checks) (*Config, error) {
 	return load(path, check, osDisk)
 }
 
+// LoadMailboxes is Load for what can be done before there is any rule: the key rules may be missing or empty.
+func LoadMailboxes(path string, check Checks) (*Config, error) {
+	return (&loader{disk: osDisk, ruleless: true}).load(path, check)
+}
+
 func load(path string, check Checks, d disk) (*Config, error) {
-	data, err := d.read(path)
+	return (&loader{disk: d}).load(path, check)
+}
+
+func (l *loader) load(path string, check Checks) (*Config, error) {
+	data, err := l.read(path)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	l := &loader{disk: d, cfg: newConfig(path)}
+	l.cfg = newConfig(path)
 	l.reader = reader{faults: &l.faults, checks: check, loc: l.cfg.Location}
 	if root := l.parse(path, data); root != nil {
 		l.main(root)
@@ -81,6 +90,7 @@ type loader struct {
 	faults, warnings Faults
 	defaults         *node // lie under each mailbox; nil if there are none
 	ruleDefaults     *node
+	ruleless         bool // there need not be any rule
 	incomplete       bool // an included file could not be read: what seems to be missing may stand in it
 }
 
@@ -106,6 +116,11 @@ func (l *loader) parse(file string, data []byte) *node {
 
 func (l *loader) main(root *node) {
 	top := topKeys()
+	if l.ruleless {
+		root.fields = slices.DeleteFunc(root.fields, func(f field) bool {
+			return f.name == "rules" && (f.value.kind == nullNode || f.value.kind == listNode && len(f.value.items) == 0)
+		})
+	}
 	readTable(&l.reader, top, root, l.cfg)
 	require(&l.reader, top, root)
 	l.loc = l.cfg.Location
@@ -126,7 +141,9 @@ func (l *loader) main(root *node) {
 		l.cfg.Rules = append(l.cfg.Rules, l.rule(n))
 	}
 	l.need(root, "mailboxes", len(mailboxes), "without a mailbox there is nothing to poll")
-	l.need(root, "rules", len(rules), "without a rule nothing would be imported")
+	if !l.ruleless {
+		l.need(root, "rules", len(rules), "without a rule nothing would be imported; `pricefetch senders MAILBOX --yaml` writes some, from what is in the mailbox")
+	}
 	l.checkDirs(root)
 	l.checkNames(mailboxes, rules)
 	l.checkReach(rules)

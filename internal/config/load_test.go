@@ -232,3 +232,38 @@ func TestIncludedFilesAreSorted(t *testing.T) {
 		t.Errorf("rules %v", c.Rules)
 	}
 }
+
+// What needs no rule loads without any, in whatever way there is none; what there is has to be sound all the same.
+func TestLoadMailboxes(t *testing.T) {
+	const base = "import_dir: /srv/import\nstate_dir: /srv/state\nmailboxes:\n  - {name: one, protocol: pop3, host: a.ru, username: u, password: p}\n"
+	for name, tt := range map[string]struct {
+		rules string
+		want  string // the fault; "": none
+		count int
+	}{
+		"none":         {"", "", 0},
+		"null":         {"rules:\n", "", 0},
+		"empty":        {"rules: []\n", "", 0},
+		"one":          {"rules: [{name: a, from: a.ru}]\n", "", 1},
+		"broken":       {"rules: [{name: a}]\n", "the key from is missing", 0},
+		"of no sort":   {"rules: all\n", "expected a list", 0},
+		"its defaults": {"rule_defaults: {unpack: true}\n", "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "p.yaml")
+			if err := os.WriteFile(file, []byte(base+tt.rules), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			c, err := LoadMailboxes(file, Checks{})
+			switch {
+			case tt.want == "" && err != nil, tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)):
+				t.Errorf("LoadMailboxes: %v, want %q", err, tt.want)
+			case err == nil && (len(c.Mailboxes) != 1 || len(c.Rules) != tt.count):
+				t.Errorf("%d mailboxes, %d rules", len(c.Mailboxes), len(c.Rules))
+			}
+			if _, err := Load(file, Checks{}); (err == nil) != (tt.count > 0) {
+				t.Errorf("Load: %v", err)
+			}
+		})
+	}
+}
