@@ -123,7 +123,11 @@ func (a *app) printSenders(r sendersReport) error {
 		}
 		rows = append(rows, []string{sender(s.From), files, fmt.Sprint(s.Count), shortTime(s.Last), clip(s.Newest, 50), rule})
 	}
-	if err := a.table("nobody has sent a file"+r.span(), []string{"FROM", "FILES", "COUNT", "LAST", "NEWEST", "RULE"}, rows); err != nil {
+	none := "nobody has sent a file" + r.span()
+	if slices.ContainsFunc(r.Folders, func(f poll.SurveyedFolder) bool { return f.Error != "" }) {
+		none = "no file was found in what could be read"
+	}
+	if err := a.table(none, []string{"FROM", "FILES", "COUNT", "LAST", "NEWEST", "RULE"}, rows); err != nil {
 		return err
 	}
 	a.say("%s: %s%s, %d with files\n", r.Mailbox, plural(r.Messages, "message"), r.span(), r.WithFiles)

@@ -161,8 +161,10 @@ func (c *rule) refuseName(folded, written string) (Refusal, bool) {
 }
 
 // Accessory reports whether a part is none that people send for its own sake: no attachment, or a picture, signature, vCard or
-// calendar, by its type or its extension.
+// calendar, by its type or its extension. That the text refers to it does not make it one: webmail does so with any file that
+// is dropped into the text.
 func Accessory(p mail.Part) bool {
+	p.Referenced = false
 	return !p.Attachment || p.IsRoot() || !countsAsMiss(p) || accessory(path.Ext(fold(p.Name)))
 }
 

@@ -13,6 +13,7 @@ import (
 // structured is what a server says of its messages, by id, and how it was asked.
 type structured struct {
 	says  map[string]string
+	sure  bool // it says all there is
 	asked [][]string
 	err   error
 }
@@ -29,7 +30,7 @@ func (c *session) Structures(_ context.Context, refs []mail.Ref, each func(mail.
 			return c.s.structured.err
 		}
 		if file, ok := c.s.structured.says[ref.ID]; ok {
-			if err := each(mail.Structure{Ref: ref, Parts: []mail.Part{{Type: "text/plain"}, {Name: file, Named: true, Type: "application/x"}}}); err != nil {
+			if err := each(mail.Structure{Ref: ref, Sure: c.s.structured.sure, Parts: []mail.Part{{Type: "text/plain"}, {Name: file, Named: true, Attachment: true, Type: "application/x"}}}); err != nil {
 				return err
 			}
 		}
