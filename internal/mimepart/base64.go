@@ -29,7 +29,9 @@ var base64Value = func() (t [256]byte) {
 const segmentLine = 1 << 10
 
 // base64Reader decodes base64 (RFC 2045 section 6.8). Junk between the characters, missing padding and text behind the
-// end are tolerated, segments that were padded each on its own are joined. What cannot be whole is mail.ErrDamaged.
+// end are tolerated, segments that were padded each on its own are joined. The alphabet that is meant for addresses (RFC 4648
+// section 5) is read too, as its characters passed over would leave a file of other bytes. What cannot be whole, and what has
+// both alphabets, is mail.ErrDamaged.
 type base64Reader struct {
 	src content
 	out []byte // decoded, not yet handed out
@@ -40,7 +42,9 @@ type base64Reader struct {
 	have    int    // how many, 0 to 3
 	total   int64  // alphabet characters
 	junk    int64
-	newline int // line ends since the last character
+	plain   bool // a + or / was seen
+	url     bool // a - or _ was taken for one
+	newline int  // line ends since the last character
 	state   b64State
 	line    []byte // under inspection
 	resumed bool   // a line of data stands behind what was taken for the end
@@ -97,6 +101,7 @@ func (d *base64Reader) decode(out, in []byte) []byte {
 
 // data decodes up to the padding. Four clean characters at a time are the rule, all else the exception.
 func (d *base64Reader) data(out, in []byte) (_, rest []byte) {
+	d.plain = d.plain || bytes.IndexByte(in, '+') >= 0 || bytes.IndexByte(in, '/') >= 0
 	for i := 0; i < len(in); {
 		if d.have == 0 && d.newline < 2 {
 			start := i
@@ -138,7 +143,11 @@ func (d *base64Reader) doubtful(c byte) bool {
 
 // one takes a single character.
 func (d *base64Reader) one(out []byte, c byte) []byte {
-	switch v := base64Value[c]; v {
+	v := base64Value[c]
+	if (c == '-' || c == '_') && d.total > 0 {
+		v, d.url = 62+(c&2)>>1, true
+	}
+	switch v {
 	case b64Space:
 		if c == '\n' {
 			d.newline++
@@ -275,6 +284,8 @@ func (d *base64Reader) finish(out []byte, err error) []byte {
 		d.err = damaged("base64 ends with a single character too many")
 	case d.state == b64Data && d.total > 0 && d.newline < 2 && d.src.cut():
 		d.err = damaged("the message ends inside base64")
+	case d.url && d.plain:
+		d.err = damaged("it has characters of two alphabets of base64")
 	case d.junk > d.total/8:
 		d.err = damaged("%d characters among %d are no base64", d.junk, d.total+d.junk)
 	}

@@ -91,6 +91,10 @@ func encodingGrid() []made {
 	add("footer-words", "a virus scanner's words behind an empty line", b64(lines+"\r\n\r\nNo virus found in this message\r\nChecked by AVG\r\n"), whole, false)
 	add("footer-cyrillic", "a footer in raw UTF-8", b64(lines+"\r\n\r\nПисьмо проверено антивирусом\r\n"), whole, false)
 	add("footer-resumed", "base64 goes on behind what looks like a footer: nothing may be imported", b64(lines+"\r\n________\r\n"+lines), "", true)
+	url := strings.NewReplacer("+", "-", "/", "_")
+	add("url-safe", "the alphabet that is meant for addresses (RFC 4648 section 5)", b64(url.Replace(lines64(book, 76))), book, false)
+	add("url-safe-long", "the same in one line, without padding", b64(strings.TrimRight(url.Replace(lines64(book[:500], 998)), "=")), book[:500], false)
+	add("two-alphabets", "one half in either alphabet: nobody knows what is content and what is not", b64(lines64(whole[:600], 76)+"\r\n"+url.Replace(lines64(whole[:600], 76))), "", true)
 	add("banner", "a banner in front of base64 is no base64: nothing may be imported", b64("This message was scanned by the mail gateway of our company and it\r\nis clean as far as we can tell\r\n\r\n"+lines64(book[:30], 76)), "", true)
 	add("cut-line", "the last line is cut inside a quantum", b64(lines64(book[:300], 76)[:395]), "", true)
 	return out
