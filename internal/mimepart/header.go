@@ -117,7 +117,9 @@ func (h header) has(name string) bool {
 	return slices.ContainsFunc(h, func(f field) bool { return f.name == name })
 }
 
-// parseHeader reads the fields of a block up to its first empty line: of those that are of use, the first of each name.
+// parseHeader reads the fields of a block up to its first empty line: of those that are of use, the first of each name. A
+// Content-Type that says multipart goes before one that does not: programs put a type of their own in front of it, and what
+// would be read as text is then a letter with parts.
 // Lines that are neither a field nor the continuation of one are passed over. tail is where a run of such lines at the block's end begins, -1 if there is
 // none: it may be a body that nothing separates from the header.
 func parseHeader(raw []byte) (h header, tail int) {
@@ -135,6 +137,9 @@ func parseHeader(raw []byte) (h header, tail int) {
 		switch name, start := fieldName(line); {
 		case name != "":
 			begin = pos + start
+			if name == "content-type" && isMultipart(raw[begin:pos+n]) {
+				h = slices.DeleteFunc(h, func(f field) bool { return f.name == name && !isMultipart(f.value) })
+			}
 			if kept = looksAt(name) && !h.has(name); kept {
 				h = append(h, field{name: name, value: trimEOL(raw[begin : pos+n])})
 			}
@@ -152,6 +157,13 @@ func parseHeader(raw []byte) (h header, tail int) {
 		pos += n
 	}
 	return h, tail
+}
+
+// isMultipart tells whether the value of a Content-Type is that of a multipart.
+func isMultipart(value []byte) bool {
+	const kind = "multipart/"
+	value = bytes.TrimLeft(value, " \t\r\n\"")
+	return len(value) > len(kind) && bytes.EqualFold(value[:len(kind)], []byte(kind))
 }
 
 // skipJunk passes over a byte order mark and empty lines in front of a header.
