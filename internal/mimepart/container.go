@@ -1,7 +1,10 @@
 package mimepart
 
 import (
+	"bytes"
 	"io"
+	"path"
+	"strings"
 
 	"pricefetch/internal/mail"
 )
@@ -46,6 +49,16 @@ func (w *walker) embedded(r io.Reader, path string, depth int) error {
 		return inner.err
 	}
 	return nil
+}
+
+// isSaved tells a letter that was saved as a file and attached like any other: its name says so, and it begins with a field.
+func isSaved(s *scanner, e entity) bool {
+	if !strings.EqualFold(path.Ext(e.part.Name), ".eml") || e.encoding == inUU {
+		return false
+	}
+	line, _, _ := bytes.Cut(bytes.TrimLeft(s.head(e.encoding), "\r\n"), []byte("\n"))
+	name, _ := fieldName(line)
+	return name != ""
 }
 
 // fill reads until p is full. Other than io.ReadFull it returns the error of r as it is: io.EOF is the end, and

@@ -44,7 +44,7 @@ func doubtful(name string) bool {
 		return true
 	}
 	switch ext := strings.ToLower(path.Ext(name)); ext {
-	case "", ".dat", ".bin", ".p7m":
+	case "", ".dat", ".bin", ".p7m", ".eml":
 		return true
 	default:
 		return strings.Contains(ext, " ") // a dot within a name that was cut at a blank

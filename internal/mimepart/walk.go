@@ -257,7 +257,7 @@ func (w *walker) child(s *scanner, path string, parent entity, depth int) error 
 
 // part handles a part that is no multipart, and leaves s at its end.
 func (w *walker) part(s *scanner, path string, e entity, depth int) error {
-	if e.isMessage() {
+	if e.isMessage() || isSaved(s, e) {
 		return w.forwarded(s, path, e, depth+1)
 	}
 	e.part.Path = path
