@@ -98,8 +98,9 @@ func (s *scanner) header(limit int, ofMessage bool) (raw []byte, separated bool,
 	}
 }
 
+// isBlank tells an empty line. A CR too many is what mail servers make of CRLF that they took for LF alone.
 func isBlank(line []byte) bool {
-	return len(line) == 1 || len(line) == 2 && line[0] == '\r'
+	return len(bytes.TrimLeft(line, "\r")) == 1
 }
 
 // looksAt tells the fields that are of use from the others, of which a block may have a hundred thousand.
